@@ -1,0 +1,1 @@
+"""When a resource can be booked: opening hours, busy intervals, slots."""

@@ -1,0 +1,882 @@
+-- Admission: who gets a place. Every function takes the business first, runs as holdfast_admission and is replaced
+-- as a whole by each `holdfast migrate`.
+--
+-- Order of locks, over a whole batch: counters of schedules, then resources, then bookings, then claims, then keys,
+-- each sorted by id. Whoever keeps to it cannot deadlock with anybody else who does.
+--
+-- A resource of capacity 1 without a daily limit is never locked: claims_no_overlap decides. Any other resource is
+-- locked FOR NO KEY UPDATE on every path (FOR UPDATE would deadlock against the KEY SHARE of the foreign keys).
+
+do $$
+begin
+    if to_regtype('admission_request') is not null then
+        drop type admission_request cascade;
+    end if;
+end $$;
+
+create type admission_request as (
+    n integer,                  -- position in the batch; answers carry it
+    id uuid,                    -- of the booking to be made, minted by the caller so that a batch can be repeated
+    key text,
+    operation text,
+    hash text,
+    catalog bigint,             -- catalog version that the caller checked against; null for schedules
+    schedule uuid,
+    service uuid,
+    starts timestamptz,
+    ends timestamptz,
+    claims_from timestamptz,    -- starts and ends with the buffers of the service
+    claims_to timestamptz,
+    notice_seconds integer,
+    horizon_seconds integer,
+    solo uuid,                  -- the one resource, of capacity 1 and without a daily limit, that is needed
+    needs jsonb,                -- otherwise [[resource, ...], ...]: one of each list, in order of preference
+    days jsonb,                 -- {resource: [from, to]}: its local day, where it has a daily limit
+    party integer,
+    ttl integer,                -- seconds; null: that of the program
+    price bigint,
+    currency text,
+    timezone text,
+    locale text,
+    email text,                 -- contact and nonce are given when the booking is to be confirmed at once
+    phone text,
+    name text,
+    nonce text
+);
+
+-- Whether a claim belongs to a hold that has run out: it occupies nothing, though its row is still there (B-4).
+create or replace function claim_is_spent(p_business_id uuid, p_booking_id uuid, p_now timestamptz) returns boolean
+language sql stable as $$
+    select exists (select from bookings b
+                    where b.business_id = p_business_id and b.id = p_booking_id
+                      and b.state = 'held' and b.expires_at <= p_now)
+$$;
+
+-- The greatest number of places taken at one moment of the range.
+create or replace function places_peak(
+    p_business_id uuid, p_resource_id uuid, p_during tstzrange, p_now timestamptz, p_without uuid default null
+) returns integer
+language sql stable as $$
+    with taken as materialized (
+        select greatest(lower(c.during), lower(p_during)) as begins, upper(c.during) as ends
+          from claims c
+         where c.business_id = p_business_id and c.resource_id = p_resource_id and c.during && p_during
+           and c.booking_id is distinct from p_without
+           and (c.booking_id is null or not claim_is_spent(p_business_id, c.booking_id, p_now))
+    )
+    select coalesce(max(places), 0)::integer
+      from (select sum(sum(change)) over (order by at) as places
+              from (select begins as at, 1 as change from taken
+                    union all select ends, -1 from taken) edges
+             group by at) running
+$$;
+
+-- Takes places of a locked resource; false when they do not fit. A place that is free for the whole range is
+-- preferred. When there is none although the peak would fit (fragments left by cancellations), the whole connected
+-- component of overlapping claims is seated anew by start, which never needs more seats than the peak (B-3).
+create or replace function take_seats(
+    p_business_id uuid, p_resource_id uuid, p_capacity integer, p_during tstzrange, p_places integer,
+    p_booking_id uuid, p_schedule_id uuid default null, p_block_id uuid default null
+) returns boolean
+language plpgsql as $$
+declare
+    v_seats integer[];
+    v_taken record;
+    v_component bigint[];
+    v_removed claims[];
+    v_wider bigint[];
+    v_span tstzmultirange;
+    v_free_from timestamptz[];
+    v_seat integer;
+begin
+    select array_agg(seat) into v_seats from (
+        select seat from generate_series(1, p_capacity) seat
+        except
+        select c.seat from claims c
+         where c.business_id = p_business_id and c.resource_id = p_resource_id and c.during && p_during
+        order by seat limit p_places
+    ) free;
+    if coalesce(array_length(v_seats, 1), 0) = p_places then
+        insert into claims (business_id, resource_id, capacity, seat, during, booking_id, schedule_id, block_id)
+        select p_business_id, p_resource_id, p_capacity, seat, p_during, p_booking_id, p_schedule_id, p_block_id
+          from unnest(v_seats) seat;
+        return true;
+    end if;
+
+    -- '-infinity': holds that have run out count here, since their rows still keep the seats.
+    if places_peak(p_business_id, p_resource_id, p_during, '-infinity') + p_places > p_capacity then
+        return false;
+    end if;
+
+    v_span := tstzmultirange(p_during);
+    v_component := '{}';
+    loop
+        select coalesce(array_agg(c.id), '{}'), coalesce(range_agg(c.during), '{}') + tstzmultirange(p_during)
+          into v_wider, v_span
+          from claims c
+         where c.business_id = p_business_id and c.resource_id = p_resource_id
+           and c.during && range_merge(v_span) and c.during && v_span;
+        exit when cardinality(v_wider) = cardinality(v_component);
+        v_component := v_wider;
+    end loop;
+
+    with removed as (
+        delete from claims c where c.business_id = p_business_id and c.id = any (v_component) returning c as claim
+    )
+    select array_agg(claim) into v_removed from removed;
+
+    v_free_from := array_fill('-infinity'::timestamptz, array[p_capacity]);
+    for v_taken in
+        select c.during, c.booking_id, c.schedule_id, c.block_id from unnest(v_removed) c
+        union all
+        select p_during, p_booking_id, p_schedule_id, p_block_id from generate_series(1, p_places)
+        order by 1
+    loop
+        select seat into v_seat from generate_series(1, p_capacity) seat
+         where v_free_from[seat] <= lower(v_taken.during) order by seat limit 1;
+        v_free_from[v_seat] := upper(v_taken.during);
+        insert into claims (business_id, resource_id, capacity, seat, during, booking_id, schedule_id, block_id)
+        values (p_business_id, p_resource_id, p_capacity, v_seat, v_taken.during,
+                v_taken.booking_id, v_taken.schedule_id, v_taken.block_id);
+    end loop;
+    return true;
+end $$;
+
+-- How many live bookings of a resource begin in a range: what a daily limit counts.
+create or replace function bookings_beginning(
+    p_business_id uuid, p_resource_id uuid, p_from timestamptz, p_to timestamptz, p_now timestamptz, p_without uuid
+) returns integer
+language sql stable as $$
+    select count(distinct b.id)::integer
+      from claims c join bookings b on b.business_id = c.business_id and b.id = c.booking_id
+     where c.business_id = p_business_id and c.resource_id = p_resource_id
+       -- Buffers are at most a day, so a booking's claim begins less than two days around it.
+       and c.during && tstzrange(p_from - interval '2 days', p_to + interval '2 days')
+       and b.starts_at >= p_from and b.starts_at < p_to and b.id is distinct from p_without
+       and not (b.state = 'held' and b.expires_at <= p_now)
+$$;
+
+-- Picks one resource for each need, by what is visible now and what the batch has picked before; null when there is
+-- none. p_picked holds [resource, claims_from, claims_to, starts] of earlier picks.
+create or replace function choose_resources(
+    p_business_id uuid, p_needs jsonb, p_days jsonb, p_starts timestamptz, p_during tstzrange, p_party integer,
+    p_now timestamptz, p_picked jsonb default '[]', p_without uuid default null
+) returns uuid[]
+language plpgsql stable as $$
+declare
+    v_need jsonb;
+    v_pick uuid;
+    v_chosen uuid[] := '{}';
+begin
+    for v_need in select value from jsonb_array_elements(p_needs) loop
+        v_pick := null;
+        select r.id into v_pick
+          from jsonb_array_elements_text(v_need) with ordinality as candidate (id, rank)
+          join resources r on r.business_id = p_business_id and r.id = candidate.id::uuid
+         where r.id <> all (v_chosen)
+           and (r.capacity > 1 or not exists (
+                    select from jsonb_array_elements(p_picked) as picked (it)
+                     where (it ->> 0)::uuid = r.id
+                       and tstzrange((it ->> 1)::timestamptz, (it ->> 2)::timestamptz) && p_during))
+           and places_peak(p_business_id, r.id, p_during, p_now, p_without)
+               + case when r.capacity > 1 then p_party else 1 end <= r.capacity
+           and not exists (select from calendar_busy_intervals busy
+                            where busy.business_id = p_business_id and busy.resource_id = r.id
+                              and busy.during && p_during)
+           and (r.daily_limit is null or r.daily_limit >
+                    bookings_beginning(p_business_id, r.id, (p_days -> r.id::text ->> 0)::timestamptz,
+                                       (p_days -> r.id::text ->> 1)::timestamptz, p_now, p_without)
+                    + (select count(*) from jsonb_array_elements(p_picked) as picked (it)
+                        where (it ->> 0)::uuid = r.id
+                          and (it ->> 3)::timestamptz >= (p_days -> r.id::text ->> 0)::timestamptz
+                          and (it ->> 3)::timestamptz < (p_days -> r.id::text ->> 1)::timestamptz))
+         order by candidate.rank limit 1;
+        if v_pick is null then
+            return null;
+        end if;
+        v_chosen := v_chosen || v_pick;
+    end loop;
+    return v_chosen;
+end $$;
+
+-- Gives back what losing requests of a batch have taken; true when there was something.
+create or replace function withdraw_claims(p_business_id uuid, p_requests admission_request[], p_losers integer[])
+returns boolean
+language plpgsql as $$
+begin
+    delete from claims c
+     where c.business_id = p_business_id
+       and c.booking_id in (select q.id from unnest(p_requests) q where q.n = any (p_losers));
+    return found;
+end $$;
+
+-- Admits a batch of requests; one answer for each: {n, outcome, ...}. Outcomes:
+--   held | confirmed   the places are taken; replayed: this key was answered before, here is the same answer
+--   key_reused         the key belongs to another request
+--   refused            no place; full: no place in the schedule (left: how many there are)
+--   too_soon, too_far  outside notice and horizon, by the clock of the database
+--   stale              the catalog has changed since the request was checked: check again
+--   spent              only holds that have run out stand in the way: sweep them and ask again
+--   again              another transaction or request was in the way and withdrew: ask again
+--   unknown_schedule, started, prepay
+create or replace function admit(p_business_id uuid, p_requests jsonb, p_repeated boolean default false)
+returns jsonb
+language plpgsql security definer
+set search_path = public, pg_temp set timezone = 'UTC' as $$
+declare
+    v_now timestamptz := clock_timestamp();
+    v_catalog bigint;
+    v_requests admission_request[];
+    v_outcome text[];                   -- by n; null while undecided
+    v_answer jsonb[];                   -- by n; what a request is told when it succeeds or was answered before
+    v_chosen jsonb := '{}';             -- n -> [resource, ...]
+    v_picked jsonb := '[]';
+    v_soft integer[] := '{}';           -- refused only because of earlier picks of this batch
+    v_undone boolean := false;
+    v_any_spent boolean;
+    v_resources uuid[];
+    v_locked jsonb := '{}';             -- resource -> [capacity, daily limit]
+    v_open integer[];
+    v_won integer[];
+    v_lost integer[];
+    v_ids uuid[];
+    v_left integer;
+    v_ok boolean;
+    r record;
+    x record;
+begin
+    select array_agg(q order by q.n) into v_requests
+      from jsonb_populate_recordset(null::admission_request, p_requests) q;
+    v_outcome := array_fill(null::text, array[cardinality(v_requests)]);
+    v_answer := array_fill(null::jsonb, array[cardinality(v_requests)]);
+
+    -- Answered before: by key, or by id when the caller repeats a batch whose fate it never learnt.
+    for r in select q.n, k.answer, k.operation = q.operation and k.request_hash = q.hash as same
+               from unnest(v_requests) q
+               join idempotency_keys k on k.business_id = p_business_id and k.key = q.key
+    loop
+        v_outcome[r.n] := case when r.same then 'replayed' else 'key_reused' end;
+        v_answer[r.n] := r.answer;
+    end loop;
+    if p_repeated then
+        for r in select q.n, q.nonce, b.id, b.expires_at, b.starts_at, b.ends_at, b.party_size,
+                        (select jsonb_agg(distinct c.resource_id) from claims c
+                          where c.business_id = p_business_id and c.booking_id = b.id) as resources
+                   from unnest(v_requests) q
+                   join bookings b on b.business_id = p_business_id and b.id = q.id
+                  where v_outcome[q.n] is null
+        loop
+            v_outcome[r.n] := case when r.nonce is null then 'held' else 'confirmed' end;
+            v_answer[r.n] := jsonb_build_object(
+                'id', r.id, 'state', v_outcome[r.n], 'expires', r.expires_at, 'starts', r.starts_at, 'ends', r.ends_at,
+                'party', r.party_size, 'resources', coalesce(r.resources, '[]'));
+        end loop;
+    end if;
+
+    select catalog_version into v_catalog from businesses where id = p_business_id;
+    for r in select q.n, q.catalog, q.starts, q.notice_seconds, q.horizon_seconds from unnest(v_requests) q
+              where q.schedule is null and v_outcome[q.n] is null
+    loop
+        v_outcome[r.n] := case
+            when r.catalog is distinct from v_catalog then 'stale'
+            when r.starts < v_now + make_interval(secs => r.notice_seconds) then 'too_soon'
+            when r.starts > v_now + make_interval(secs => r.horizon_seconds) then 'too_far' end;
+    end loop;
+
+    -- Choose resources where there is a choice or several are needed; a solo request has nothing to choose.
+    for r in select q.n, q.needs, q.days, q.starts, q.party, q.claims_from, q.claims_to from unnest(v_requests) q
+              where q.needs is not null and v_outcome[q.n] is null order by q.n
+    loop
+        v_resources := choose_resources(p_business_id, r.needs, r.days, r.starts,
+                                        tstzrange(r.claims_from, r.claims_to), r.party, v_now, v_picked);
+        if v_resources is null then
+            v_outcome[r.n] := 'refused';
+            if v_picked <> '[]' and choose_resources(
+                   p_business_id, r.needs, r.days, r.starts,
+                   tstzrange(r.claims_from, r.claims_to), r.party, v_now) is not null then
+                v_soft := v_soft || r.n;
+            end if;
+        else
+            v_chosen := v_chosen || jsonb_build_object(r.n::text, to_jsonb(v_resources));
+            v_picked := v_picked || (select jsonb_agg(jsonb_build_array(id, r.claims_from, r.claims_to, r.starts))
+                                       from unnest(v_resources) id);
+        end if;
+    end loop;
+
+    -- Locks: counters of schedules, then resources, each in order of id.
+    perform from program_schedules s
+      where s.business_id = p_business_id
+        and s.id in (select q.schedule from unnest(v_requests) q where v_outcome[q.n] is null)
+      order by s.id for no key update;
+    if v_chosen <> '{}' then
+        for r in select s.id, s.capacity, s.daily_limit from resources s
+                  where s.business_id = p_business_id
+                    and s.id in (select picked.value::uuid from jsonb_each(v_chosen) choice,
+                                        jsonb_array_elements_text(choice.value) picked)
+                    and (s.capacity > 1 or s.daily_limit is not null)
+                  order by s.id for no key update
+        loop
+            v_locked := v_locked || jsonb_build_object(r.id::text, jsonb_build_array(r.capacity, r.daily_limit));
+        end loop;
+    end if;
+
+    -- What an external calendar blocks; for other requests the choice has seen to it.
+    for r in select q.n from unnest(v_requests) q
+              where v_outcome[q.n] is null and q.solo is not null
+                and exists (select from calendar_busy_intervals busy
+                             where busy.business_id = p_business_id and busy.resource_id = q.solo
+                               and busy.during && tstzrange(q.claims_from, q.claims_to))
+    loop
+        v_outcome[r.n] := 'refused';
+    end loop;
+
+    -- Places of resources of capacity 1: one statement for the batch, in order of resource, and the constraint says
+    -- who was first.
+    v_any_spent := exists (select from bookings b where b.state = 'held' and b.expires_at <= v_now);
+    with wanted as (
+        select q.n, q.id, solo.resource, q.claims_from, q.claims_to
+          from unnest(v_requests) q, lateral (select q.solo as resource) solo
+         where q.solo is not null and v_outcome[q.n] is null
+        union all
+        select q.n, q.id, picked.value::uuid, q.claims_from, q.claims_to
+          from unnest(v_requests) q, jsonb_array_elements_text(v_chosen -> q.n::text) picked
+         where v_outcome[q.n] is null and coalesce((v_locked -> picked.value ->> 0)::integer, 1) = 1
+    ), taken as (
+        insert into claims (business_id, resource_id, capacity, seat, during, booking_id)
+        select p_business_id, w.resource, 1, 1, tstzrange(w.claims_from, w.claims_to), w.id
+          from wanted w order by w.resource, w.n
+        on conflict on constraint claims_no_overlap do nothing
+        returning booking_id, resource_id
+    )
+    select array_agg(distinct w.n) into v_lost
+      from wanted w
+     where not exists (select from taken t where t.booking_id = w.id and t.resource_id = w.resource);
+
+    -- A solo request that lost is refused; one that had a choice may find another resource at the next try.
+    foreach v_left in array coalesce(v_lost, '{}') loop
+        v_outcome[v_left] := case when v_chosen ? v_left::text then 'again' else 'refused' end;
+    end loop;
+    if v_lost is not null and v_chosen <> '{}' then
+        v_undone := withdraw_claims(p_business_id, v_requests, v_lost);
+    end if;
+
+    -- Places of locked resources, request by request. What fails here fitted a moment ago: ask again.
+    if v_locked <> '{}' then
+        for r in select q.n, q.id, q.claims_from, q.claims_to, q.party, q.days from unnest(v_requests) q
+                  where v_outcome[q.n] is null and v_chosen ? q.n::text order by q.n
+        loop
+            for x in select picked.value::uuid as resource, (v_locked -> picked.value ->> 0)::integer as capacity,
+                            (v_locked -> picked.value ->> 1)::integer as daily_limit, r.days -> picked.value as day
+                       from jsonb_array_elements_text(v_chosen -> r.n::text) picked
+                      where v_locked ? picked.value order by 1
+            loop
+                if x.daily_limit <= bookings_beginning(
+                       p_business_id, x.resource, (x.day ->> 0)::timestamptz, (x.day ->> 1)::timestamptz, v_now, null)
+                     + (select count(*) from unnest(v_requests) other
+                         where other.n < r.n and v_outcome[other.n] is null
+                           and v_chosen -> other.n::text ? x.resource::text
+                           and other.starts >= (x.day ->> 0)::timestamptz
+                           and other.starts < (x.day ->> 1)::timestamptz)
+                   or x.capacity > 1 and not take_seats(
+                       p_business_id, x.resource, x.capacity, tstzrange(r.claims_from, r.claims_to), r.party, r.id)
+                then
+                    v_outcome[r.n] := 'again';
+                    v_undone := withdraw_claims(p_business_id, v_requests, array[r.n]) or v_undone;
+                    exit;
+                end if;
+            end loop;
+        end loop;
+    end if;
+
+    -- Places of schedules, in order of arrival; the counters are locked.
+    for x in select s.id, s.max_capacity - s.taken as left_places, s.starts_at, p.payment_policy, p.active
+               from program_schedules s
+               join programs p on p.business_id = s.business_id and p.id = s.program_id
+              where s.business_id = p_business_id
+                and s.id in (select q.schedule from unnest(v_requests) q where v_outcome[q.n] is null)
+    loop
+        v_left := x.left_places;
+        v_ok := v_any_spent and exists (
+            select from bookings b where b.business_id = p_business_id and b.schedule_id = x.id
+               and b.state = 'held' and b.expires_at <= v_now);
+        for r in select q.n, q.party from unnest(v_requests) q
+                  where q.schedule = x.id and v_outcome[q.n] is null order by q.n
+        loop
+            if not x.active then
+                v_outcome[r.n] := 'unknown_schedule';
+            elsif x.payment_policy = 'prepay' then
+                v_outcome[r.n] := 'prepay';
+            elsif x.starts_at <= v_now then
+                v_outcome[r.n] := 'started';
+            elsif r.party <= v_left then
+                v_left := v_left - r.party;
+            elsif v_ok then
+                v_outcome[r.n] := 'spent';
+            else
+                v_outcome[r.n] := 'full';
+                v_answer[r.n] := jsonb_build_object('left', v_left);
+            end if;
+        end loop;
+    end loop;
+    for r in select q.n from unnest(v_requests) q
+              where q.schedule is not null and v_outcome[q.n] is null
+                and not exists (select from program_schedules s
+                                 where s.business_id = p_business_id and s.id = q.schedule)
+    loop
+        v_outcome[r.n] := 'unknown_schedule';
+    end loop;
+
+    select array_agg(q.n) into v_open from unnest(v_requests) q where v_outcome[q.n] is null;
+    if v_open is not null then
+        for r in select q.n, q.id, q.schedule, q.party, q.nonce,
+                        coalesce(s.starts_at, q.starts) as starts, coalesce(s.ends_at, q.ends) as ends,
+                        v_now + make_interval(secs => least(coalesce(q.ttl, p.hold_minutes * 60),
+                                                            coalesce(p.hold_minutes * 60, q.ttl))) as expires,
+                        case when q.solo is not null then jsonb_build_array(q.solo)
+                             else coalesce(v_chosen -> q.n::text, '[]') end as resources
+                   from unnest(v_requests) q
+                   left join program_schedules s on s.business_id = p_business_id and s.id = q.schedule
+                   left join programs p on p.business_id = s.business_id and p.id = s.program_id
+                  where q.n = any (v_open)
+        loop
+            v_answer[r.n] := jsonb_build_object(
+                'id', r.id, 'state', case when r.nonce is null then 'held' else 'confirmed' end,
+                'expires', r.expires, 'starts', r.starts, 'ends', r.ends, 'party', r.party,
+                'resources', r.resources);
+        end loop;
+
+        -- Keys of the winners. A key that somebody else has written meanwhile undoes its request.
+        select array_agg(q.n) into v_lost from unnest(v_requests) q
+         where q.n = any (v_open) and q.key is not null;
+        if v_lost is not null then
+            with written as (
+                insert into idempotency_keys (business_id, key, operation, request_hash, booking_id, answer)
+                select p_business_id, q.key, q.operation, q.hash, q.id, v_answer[q.n]
+                  from unnest(v_requests) q where q.n = any (v_lost) order by q.key
+                on conflict do nothing
+                returning booking_id
+            )
+            select array_agg(q.n) into v_lost from unnest(v_requests) q
+             where q.n = any (v_lost) and q.id not in (select w.booking_id from written w);
+            if v_lost is not null then
+                foreach v_left in array v_lost loop
+                    v_outcome[v_left] := 'again';
+                end loop;
+                perform withdraw_claims(p_business_id, v_requests, v_lost);
+                v_undone := true;
+            end if;
+        end if;
+
+        insert into bookings (business_id, id, service_id, schedule_id, starts_at, ends_at, party_size, state,
+                              held_at, expires_at, confirmed_at, price_minor, currency, timezone, locale,
+                              guest_email, guest_phone, guest_name, token_nonce)
+        select p_business_id, q.id, q.service, q.schedule,
+               (v_answer[q.n] ->> 'starts')::timestamptz, (v_answer[q.n] ->> 'ends')::timestamptz, q.party,
+               v_answer[q.n] ->> 'state', v_now, (v_answer[q.n] ->> 'expires')::timestamptz,
+               case when q.nonce is not null then v_now end,
+               coalesce(q.price, p.price_minor), coalesce(q.currency, owner.currency), q.timezone, q.locale,
+               q.email, q.phone, q.name, decode(q.nonce, 'hex')
+          from unnest(v_requests) q
+          join businesses owner on owner.id = p_business_id
+          left join program_schedules s on s.business_id = p_business_id and s.id = q.schedule
+          left join programs p on p.business_id = s.business_id and p.id = s.program_id
+         where v_outcome[q.n] is null;
+
+        select array_agg(q.id) into v_ids from unnest(v_requests) q
+         where q.nonce is not null and v_outcome[q.n] is null;
+        if v_ids is not null then
+            perform record_changes(p_business_id, v_ids, 'book', null, 'client', null, 'AppointmentConfirmed');
+        end if;
+        foreach v_left in array v_open loop
+            if v_outcome[v_left] is null then
+                v_outcome[v_left] := v_answer[v_left] ->> 'state';
+            end if;
+        end loop;
+    end if;
+
+    -- What was refused may have been refused for something that is not there any more.
+    for r in select q.n, q.key, q.solo, q.claims_from, q.claims_to, v_chosen -> q.n::text as resources
+               from unnest(v_requests) q where v_outcome[q.n] in ('refused', 'full', 'again')
+    loop
+        if v_any_spent and v_outcome[r.n] <> 'full' and exists (
+               select from claims c join bookings b on b.business_id = c.business_id and b.id = c.booking_id
+                where c.business_id = p_business_id
+                  and (c.resource_id = r.solo
+                       or c.resource_id in (select it::uuid from jsonb_array_elements_text(r.resources) it))
+                  and c.during && tstzrange(r.claims_from, r.claims_to)
+                  and b.state = 'held' and b.expires_at <= v_now) then
+            v_outcome[r.n] := 'spent';
+        elsif v_undone
+              or (r.key is not null and exists (select from idempotency_keys k
+                                                 where k.business_id = p_business_id and k.key = r.key))
+              or (r.n = any (v_soft) and exists (
+                      select from unnest(v_requests) q
+                       where v_chosen ? q.n::text and v_outcome[q.n] not in ('held', 'confirmed'))) then
+            v_outcome[r.n] := 'again';
+        end if;
+    end loop;
+
+    return (select jsonb_agg(coalesce(v_answer[q.n], '{}')
+                             || jsonb_build_object('n', q.n, 'outcome', v_outcome[q.n], 'now', v_now))
+              from unnest(v_requests) q);
+end $$;
+
+-- One audit entry and one event for each booking, at the version that it has now.
+create or replace function record_changes(
+    p_business_id uuid, p_booking_ids uuid[], p_action text, p_from_state text, p_actor text, p_reason text,
+    p_event text, p_payload jsonb default '{}'
+) returns void
+language sql as $$
+    insert into audit_log (business_id, aggregate_id, version, aggregate_type, action, from_state, to_state, actor,
+                           reason)
+    select b.business_id, b.id, b.version, 'booking', p_action, p_from_state, b.state, p_actor, p_reason
+      from bookings b where b.business_id = p_business_id and b.id = any (p_booking_ids);
+    insert into outbox_events (business_id, aggregate_id, version, type, payload)
+    select b.business_id, b.id, b.version, p_event, p_payload || jsonb_build_object(
+               'bookingId', b.id, 'status', b.state, 'serviceId', b.service_id, 'scheduleId', b.schedule_id,
+               'start', b.starts_at, 'end', b.ends_at, 'partySize', b.party_size)
+      from bookings b where b.business_id = p_business_id and b.id = any (p_booking_ids);
+$$;
+
+-- Commits a batch of reservations: [{n, id, email, phone, name, timezone, locale, nonce}]. Guarded by state and by
+-- the clock of the database in one UPDATE, so that expiry and commit cannot both win; claims are not touched, so
+-- there is no moment at which the place is free. Outcomes: committed, repeated, expired, unknown.
+create or replace function commit_reservations(p_business_id uuid, p_requests jsonb) returns jsonb
+language plpgsql security definer
+set search_path = public, pg_temp set timezone = 'UTC' as $$
+declare
+    v_committed uuid[];
+begin
+    perform from bookings b
+      where b.business_id = p_business_id
+        and b.id in (select (q ->> 'id')::uuid from jsonb_array_elements(p_requests) q)
+      order by b.id for update;
+
+    with asked as (
+        select distinct on (q.id) q.*
+          from jsonb_to_recordset(p_requests) q (n integer, id uuid, email text, phone text, name text,
+                                                 timezone text, locale text, nonce text)
+         order by q.id, q.n
+    ), done as (
+        update bookings b
+           set state = 'confirmed', version = b.version + 1, confirmed_at = clock_timestamp(),
+               guest_email = a.email, guest_phone = coalesce(a.phone, b.guest_phone),
+               guest_name = coalesce(a.name, b.guest_name), timezone = coalesce(a.timezone, b.timezone),
+               locale = coalesce(a.locale, b.locale), token_nonce = decode(a.nonce, 'hex')
+          from asked a
+         where b.business_id = p_business_id and b.id = a.id
+           and b.state = 'held' and b.expires_at > clock_timestamp()
+        returning b.id
+    )
+    select array_agg(id) into v_committed from done;
+    if v_committed is not null then
+        perform record_changes(p_business_id, v_committed, 'commit', 'held', 'client', null, 'AppointmentConfirmed');
+    end if;
+
+    return (
+        select jsonb_agg(jsonb_build_object(
+                   'n', q.n, 'id', q.id, 'state', b.state, 'starts', b.starts_at, 'ends', b.ends_at,
+                   'version', b.version, 'party', b.party_size, 'service', b.service_id, 'schedule', b.schedule_id,
+                   'nonce', encode(b.token_nonce, 'hex'),
+                   'outcome', case
+                       when b.id is null then 'unknown'
+                       when b.id = any (v_committed) and q.first then 'committed'
+                       when b.state in ('held', 'expired', 'released') then 'expired'
+                       else 'repeated' end))
+          from (select (it ->> 'n')::integer as n, (it ->> 'id')::uuid as id,
+                       row_number() over (partition by it ->> 'id' order by (it ->> 'n')::integer) = 1 as first
+                  from jsonb_array_elements(p_requests) it) q
+          left join bookings b on b.business_id = p_business_id and b.id = q.id);
+end $$;
+
+-- Locks everything that changing these bookings may touch, in the order of all locks.
+create or replace function lock_bookings(p_business_id uuid, p_booking_ids uuid[]) returns void
+language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    v_schedules uuid[];
+    v_resources uuid[];
+begin
+    select array_agg(id) into v_schedules from (
+        select s.id from program_schedules s
+         where s.business_id = p_business_id
+           and s.id in (select b.schedule_id from bookings b
+                         where b.business_id = p_business_id and b.id = any (p_booking_ids))
+         order by s.id for no key update) locked;
+    select array_agg(id) into v_resources from (
+        select r.id from resources r
+         where r.business_id = p_business_id and (r.capacity > 1 or r.daily_limit is not null)
+           and r.id in (select c.resource_id from claims c
+                         where c.business_id = p_business_id and c.booking_id = any (p_booking_ids))
+         order by r.id for no key update) locked;
+    perform from bookings b
+      where b.business_id = p_business_id and b.id = any (p_booking_ids) order by b.id for update;
+
+    -- Somebody may have moved a booking between the reading and the locking.
+    if exists (select from bookings b
+                where b.business_id = p_business_id and b.id = any (p_booking_ids)
+                  and b.schedule_id <> all (coalesce(v_schedules, '{}')))
+       or exists (select from claims c
+                   join resources r on r.business_id = c.business_id and r.id = c.resource_id
+                  where c.business_id = p_business_id and c.booking_id = any (p_booking_ids)
+                    and (r.capacity > 1 or r.daily_limit is not null)
+                    and r.id <> all (coalesce(v_resources, '{}'))) then
+        raise exception 'a booking moved while it was being locked' using errcode = 'serialization_failure';
+    end if;
+end $$;
+
+-- Ends holds that have run out and frees their places; the oldest first. Returns how many.
+create or replace function expire_holds(p_business_id uuid, p_limit integer) returns integer
+language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    v_ids uuid[];
+begin
+    select array_agg(id) into v_ids from (
+        select b.id from bookings b
+         where b.business_id = p_business_id and b.state = 'held' and b.expires_at <= clock_timestamp()
+         order by b.expires_at limit p_limit) due;
+    if v_ids is null then
+        return 0;
+    end if;
+    perform lock_bookings(p_business_id, v_ids);
+    with ended as (
+        update bookings b set state = 'expired', version = b.version + 1
+         where b.business_id = p_business_id and b.id = any (v_ids)
+           and b.state = 'held' and b.expires_at <= clock_timestamp()
+        returning b.id
+    )
+    select array_agg(id) into v_ids from ended;
+    delete from claims c where c.business_id = p_business_id and c.booking_id = any (v_ids);
+    return coalesce(cardinality(v_ids), 0);
+end $$;
+
+-- Businesses that have holds to expire; the worker asks this across tenants.
+create or replace function businesses_with_spent_holds() returns setof uuid
+language sql stable security definer set search_path = public, pg_temp as $$
+    select distinct business_id from bookings where state = 'held' and expires_at <= clock_timestamp()
+$$;
+
+-- Which business an id belongs to: all that a call by id may learn before it knows its tenant.
+create or replace function locate(p_ids uuid[]) returns table (id uuid, business_id uuid)
+language sql stable security definer set search_path = public, pg_temp as $$
+    select b.id, b.business_id from bookings b where b.id = any (p_ids)
+    union all
+    select s.id, s.business_id from program_schedules s where s.id = any (p_ids)
+    union all
+    select v.id, v.business_id from services v where v.id = any (p_ids)
+$$;
+
+-- Moves a confirmed appointment: takes the new place and frees the old one (B-16). The caller rolls back unless the
+-- outcome is moved. p_request is an admission_request of which schedule, or service, needs, days and the times
+-- count. Outcomes: moved, refused, full, spent, again, unchanged, stale, too_soon, too_far, unknown_schedule,
+-- started, price_differs, not_confirmed (state), version_conflict (version).
+create or replace function move_booking(
+    p_business_id uuid, p_booking_id uuid, p_expected_version integer, p_request jsonb, p_actor text, p_reason text
+) returns jsonb
+language plpgsql security definer
+set search_path = public, pg_temp set timezone = 'UTC' as $$
+declare
+    v_now timestamptz := clock_timestamp();
+    q admission_request := jsonb_populate_record(null::admission_request, p_request);
+    v_before bookings;
+    v_booking bookings;
+    v_schedule program_schedules;
+    v_chosen uuid[] := '{}';
+    v_taken integer;
+    v_price bigint;
+    v_claims tstzrange := tstzrange(q.claims_from, q.claims_to);
+    v_outcome text;
+    x record;
+begin
+    select * into v_before from bookings b where b.business_id = p_business_id and b.id = p_booking_id;
+    if q.schedule is null then
+        v_chosen := choose_resources(p_business_id, q.needs, q.days, q.starts, v_claims, v_before.party_size, v_now,
+                                     '[]', p_booking_id);
+    end if;
+
+    perform from program_schedules s
+      where s.business_id = p_business_id and s.id in (v_before.schedule_id, q.schedule)
+      order by s.id for no key update;
+    perform from resources r
+      where r.business_id = p_business_id and (r.capacity > 1 or r.daily_limit is not null)
+        and (r.id = any (v_chosen)
+             or r.id in (select c.resource_id from claims c
+                          where c.business_id = p_business_id and c.booking_id = p_booking_id))
+      order by r.id for no key update;
+    select * into v_booking from bookings b
+     where b.business_id = p_business_id and b.id = p_booking_id for update;
+    if v_booking.version <> v_before.version then
+        raise exception 'booking % changed while it was being locked', p_booking_id
+            using errcode = 'serialization_failure';
+    end if;
+
+    v_outcome := case
+        when v_booking.state <> 'confirmed' then 'not_confirmed'
+        when p_expected_version <> v_booking.version then 'version_conflict'
+        when q.schedule is null and q.catalog is distinct from
+             (select catalog_version from businesses where id = p_business_id) then 'stale'
+        when q.starts < v_now + make_interval(secs => q.notice_seconds) then 'too_soon'
+        when q.starts > v_now + make_interval(secs => q.horizon_seconds) then 'too_far'
+        when v_chosen is null then 'refused' end;
+
+    if v_outcome is null and q.schedule is not null then
+        select s.* into v_schedule from program_schedules s
+          join programs p on p.business_id = s.business_id and p.id = s.program_id and p.active
+         where s.business_id = p_business_id and s.id = q.schedule;
+        select p.price_minor into v_price from programs p
+         where p.business_id = p_business_id and p.id = v_schedule.program_id;
+        v_outcome := case
+            when v_schedule.id is null then 'unknown_schedule'
+            when v_schedule.starts_at <= v_now then 'started'
+            when v_price <> v_booking.price_minor then 'price_differs'
+            when v_schedule.id = v_booking.schedule_id then 'unchanged'
+            when v_schedule.taken + v_booking.party_size > v_schedule.max_capacity then
+                case when exists (select from bookings b where b.business_id = p_business_id
+                                     and b.schedule_id = v_schedule.id and b.state = 'held'
+                                     and b.expires_at <= v_now) then 'spent' else 'full' end end;
+        q.starts := v_schedule.starts_at;
+        q.ends := v_schedule.ends_at;
+    elsif v_outcome is null then
+        delete from claims c where c.business_id = p_business_id and c.booking_id = p_booking_id;
+        with taken as (
+            insert into claims (business_id, resource_id, capacity, seat, during, booking_id)
+            select p_business_id, r.id, 1, 1, v_claims, p_booking_id
+              from resources r
+             where r.business_id = p_business_id and r.id = any (v_chosen) and r.capacity = 1
+             order by r.id
+            on conflict on constraint claims_no_overlap do nothing
+            returning 1
+        )
+        select count(*) into v_taken from taken;
+        if v_taken < (select count(*) from resources r
+                       where r.business_id = p_business_id and r.id = any (v_chosen) and r.capacity = 1) then
+            v_outcome := 'again';
+        end if;
+        for x in select r.id, r.capacity, r.daily_limit, q.days -> r.id::text as day from resources r
+                  where r.business_id = p_business_id and r.id = any (v_chosen)
+                    and (r.capacity > 1 or r.daily_limit is not null) order by r.id
+        loop
+            if v_outcome is null and (
+                   x.daily_limit <= bookings_beginning(
+                       p_business_id, x.id, (x.day ->> 0)::timestamptz, (x.day ->> 1)::timestamptz, v_now,
+                       p_booking_id)
+                   or x.capacity > 1 and not take_seats(
+                       p_business_id, x.id, x.capacity, v_claims, v_booking.party_size, p_booking_id)) then
+                v_outcome := 'again';
+            end if;
+        end loop;
+        if v_outcome = 'again' and exists (
+               select from claims c join bookings b on b.business_id = c.business_id and b.id = c.booking_id
+                where c.business_id = p_business_id and c.resource_id = any (v_chosen) and c.during && v_claims
+                  and b.state = 'held' and b.expires_at <= v_now) then
+            v_outcome := 'spent';
+        end if;
+    end if;
+
+    if v_outcome is null then
+        update bookings b
+           set service_id = case when q.schedule is null then q.service end, schedule_id = q.schedule,
+               starts_at = q.starts, ends_at = q.ends, version = b.version + 1
+         where b.business_id = p_business_id and b.id = p_booking_id;
+        perform record_changes(
+            p_business_id, array[p_booking_id], 'reschedule', v_booking.state, p_actor, p_reason,
+            'AppointmentRescheduled',
+            jsonb_build_object('previousStart', v_booking.starts_at, 'previousEnd', v_booking.ends_at));
+        v_outcome := 'moved';
+    end if;
+    return jsonb_build_object('outcome', v_outcome, 'state', v_booking.state, 'version', v_booking.version,
+                              'left', v_schedule.max_capacity - v_schedule.taken);
+end $$;
+
+-- Gives a schedule or a block every place of the resources that it uses; the caller rolls back on false.
+create or replace function take_whole_resource(
+    p_business_id uuid, p_resource_id uuid, p_during tstzrange, p_schedule_id uuid, p_block_id uuid
+) returns boolean
+language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    v_capacity integer;
+begin
+    select capacity into strict v_capacity from resources
+     where business_id = p_business_id and id = p_resource_id for no key update;
+    insert into claims (business_id, resource_id, capacity, seat, during, schedule_id, block_id)
+    select p_business_id, p_resource_id, v_capacity, seat, p_during, p_schedule_id, p_block_id
+      from generate_series(1, v_capacity) seat order by seat
+    on conflict on constraint claims_no_overlap do nothing;
+    return (select count(*) = v_capacity from claims c
+             where c.business_id = p_business_id and c.resource_id = p_resource_id
+               and (c.schedule_id = p_schedule_id or c.block_id = p_block_id));
+end $$;
+
+-- Changes how many places a resource has. Returns null, or the future peak when it is above the wish: then nothing
+-- has changed once the caller rolls back. Claims that have ended keep their seats only as far as they exist.
+create or replace function change_capacity(p_business_id uuid, p_resource_id uuid, p_capacity integer)
+returns integer
+language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    v_now timestamptz := clock_timestamp();
+    v_old integer;
+    v_peak integer;
+    v_kept claims[];
+    v_free_from timestamptz[] := array_fill('-infinity'::timestamptz, array[p_capacity]);
+    v_seat integer;
+    c claims;
+begin
+    select capacity into strict v_old from resources
+     where business_id = p_business_id and id = p_resource_id for update;
+
+    -- Whole-resource claims shrink with the resource; claims of the past are history that bookings tell as well.
+    delete from claims k
+     where k.business_id = p_business_id and k.resource_id = p_resource_id and k.seat > p_capacity
+       and (k.booking_id is null or upper(k.during) <= v_now);
+    v_peak := places_peak(p_business_id, p_resource_id, tstzrange(v_now, 'infinity'), v_now);
+    if v_peak > p_capacity then
+        return v_peak;
+    end if;
+    if exists (select from claims k where k.business_id = p_business_id and k.resource_id = p_resource_id
+                                      and k.seat > p_capacity) then
+        with removed as (
+            delete from claims k
+             where k.business_id = p_business_id and k.resource_id = p_resource_id and upper(k.during) > v_now
+               and not (k.booking_id is not null and claim_is_spent(p_business_id, k.booking_id, v_now))
+            returning k as claim
+        )
+        select array_agg(claim order by (claim).during) into v_kept from removed;
+        foreach c in array v_kept loop
+            select seat into strict v_seat from generate_series(1, p_capacity) seat
+             where v_free_from[seat] <= lower(c.during) order by seat limit 1;
+            v_free_from[v_seat] := upper(c.during);
+            insert into claims (business_id, resource_id, capacity, seat, during, booking_id, schedule_id, block_id)
+            values (p_business_id, p_resource_id, v_old, v_seat, c.during, c.booking_id, c.schedule_id, c.block_id);
+        end loop;
+    end if;
+    update resources set capacity = p_capacity where business_id = p_business_id and id = p_resource_id;
+    insert into claims (business_id, resource_id, capacity, seat, during, schedule_id, block_id)
+    select p_business_id, p_resource_id, p_capacity, seat, whole.during, whole.schedule_id, whole.block_id
+      from (select distinct k.during, k.schedule_id, k.block_id from claims k
+             where k.business_id = p_business_id and k.resource_id = p_resource_id
+               and k.booking_id is null and upper(k.during) > v_now) whole,
+           generate_series(v_old + 1, p_capacity) seat;
+    return null;
+end $$;
+
+-- The functions above run as admission. Only the entrances may be called by the application; what they call inside
+-- runs with their rights.
+do $$
+declare
+    f regprocedure;
+    entrances text[] := array['admit', 'commit_reservations', 'lock_bookings', 'expire_holds', 'locate',
+                              'businesses_with_spent_holds', 'move_booking', 'take_whole_resource',
+                              'change_capacity', 'places_peak', 'claim_is_spent', 'record_changes'];
+    inner_parts text[] := array['take_seats', 'choose_resources', 'withdraw_claims', 'bookings_beginning'];
+begin
+    for f in select p.oid::regprocedure from pg_proc p
+              where p.pronamespace = 'public'::regnamespace and p.proname = any (entrances || inner_parts)
+    loop
+        execute format('alter function %s owner to holdfast_admission', f);
+        execute format('revoke all on function %s from public', f);
+    end loop;
+    for f in select p.oid::regprocedure from pg_proc p
+              where p.pronamespace = 'public'::regnamespace and p.proname = any (entrances)
+    loop
+        execute format('grant execute on function %s to holdfast_app', f);
+    end loop;
+end $$;

@@ -1,0 +1,1 @@
+"""What every capability stands on, without a word of the domain."""

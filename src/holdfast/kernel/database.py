@@ -1,0 +1,160 @@
+"""Transactions on PostgreSQL: opened by the edges, used by the use cases."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, LiteralString, TypeVar
+from uuid import UUID
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.abc import Params
+from psycopg.rows import class_row, dict_row, scalar_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from holdfast.kernel.errors import OutcomeUnknown, TryLater, error_of_constraint
+
+T = TypeVar("T")
+Row = dict[str, Any]
+
+# Times leave the database in UTC whatever the server's zone is.
+SESSION_OPTIONS = "-c timezone=UTC -c idle_in_transaction_session_timeout=60000 -c lock_timeout=30000"
+
+
+class Transaction:
+    """One transaction, bound to the business on whose behalf it runs."""
+
+    def __init__(self, connection: AsyncConnection, business_id: UUID | None) -> None:
+        self.connection = connection
+        self.business_id = business_id
+
+    async def rows(self, statement: LiteralString, params: Params | None = None) -> list[Row]:
+        """Return all rows as dictionaries."""
+        async with self.connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(statement, params)
+            return await cursor.fetchall()
+
+    async def all(self, shape: type[T], statement: LiteralString, params: Params | None = None) -> list[T]:
+        """Return all rows, each as an object of the given class."""
+        async with self.connection.cursor(row_factory=class_row(shape)) as cursor:
+            await cursor.execute(statement, params)
+            return await cursor.fetchall()
+
+    async def first(self, shape: type[T], statement: LiteralString, params: Params | None = None) -> T | None:
+        """Return the first row as an object of the given class, or None."""
+        async with self.connection.cursor(row_factory=class_row(shape)) as cursor:
+            await cursor.execute(statement, params)
+            return await cursor.fetchone()
+
+    async def value(self, statement: LiteralString, params: Params | None = None) -> Any:
+        """Return the first column of the first row, or None."""
+        async with self.connection.cursor(row_factory=scalar_row) as cursor:
+            await cursor.execute(statement, params)
+            return await cursor.fetchone()
+
+    async def run(self, statement: LiteralString, params: Params | None = None) -> int:
+        """Execute a statement and return how many rows it touched."""
+        return (await self.connection.execute(statement, params)).rowcount
+
+
+class Database:
+    """A pool of connections under the application's role."""
+
+    def __init__(self, dsn: str, *, min_connections: int = 2, max_connections: int = 10, pooler: bool = False) -> None:
+        """Prepare a pool; `pooler` says that a transaction pooler stands between, where prepared names clash."""
+        self._pool = AsyncConnectionPool(
+            dsn,
+            min_size=min_connections,
+            max_size=max_connections,
+            open=False,
+            timeout=10,
+            # Reconnecting backs off exponentially by default and comes back long after a failover has ended.
+            reconnect_timeout=60,
+            check=AsyncConnectionPool.check_connection,
+            configure=_configure,
+            kwargs={"prepare_threshold": None if pooler else 2},
+        )
+
+    async def open(self) -> None:
+        """Open the pool; raises PoolTimeout when the database cannot be reached."""
+        await self._pool.open(wait=True, timeout=30)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._pool.close()
+
+    def statistics(self) -> dict[str, int]:
+        """Return the pool's own counters, for metrics."""
+        return self._pool.get_stats()
+
+    @asynccontextmanager
+    async def transaction(self, business_id: UUID | None = None) -> AsyncIterator[Transaction]:
+        """Run the body in one transaction: committed at its end, rolled back when it raises.
+
+        A violated constraint that an error class claims is raised as that error. Raises OutcomeUnknown when the
+        connection breaks during the commit, TryLater when there is no connection to be had.
+        """
+        try:
+            async with self._pool.connection() as connection:
+                try:
+                    yield Transaction(connection, business_id)
+                except psycopg.IntegrityError as violation:
+                    raise translate(violation) from violation
+                await _commit(connection)
+        except PoolTimeout as full:
+            raise TryLater from full
+
+    async def run(self, business_id: UUID | None, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run the work in one transaction, anew when it lost against another that changed the same rows."""
+        for attempt in range(8):
+            try:
+                async with self.transaction(business_id) as tx:
+                    return await work(tx)
+            except (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected):
+                if attempt == 7:
+                    raise
+        raise AssertionError("unreachable")
+
+    @asynccontextmanager
+    async def single_statements(self) -> AsyncIterator[AsyncConnection]:
+        """Lend a connection on which each statement is its own transaction."""
+        try:
+            async with self._pool.connection() as connection:
+                await connection.set_autocommit(True)
+                try:
+                    yield connection
+                finally:
+                    if not connection.closed:
+                        await connection.set_autocommit(False)
+        except PoolTimeout as full:
+            raise TryLater from full
+
+
+def translate(violation: psycopg.IntegrityError) -> Exception:
+    """Return the domain's error for a violated constraint, or the violation itself when nobody claims it."""
+    error = error_of_constraint(violation.diag.constraint_name)
+    return error() if error is not None else violation
+
+
+async def _commit(connection: AsyncConnection) -> None:
+    # A cancelled task would cancel the COMMIT on the wire and leave its fate open; so it is never cancelled.
+    commit = asyncio.ensure_future(connection.commit())
+    try:
+        await asyncio.shield(commit)
+    except asyncio.CancelledError:
+        await commit
+        raise
+    except psycopg.OperationalError as lost:
+        if connection.broken:
+            raise OutcomeUnknown from lost
+        raise
+
+
+async def _configure(connection: AsyncConnection) -> None:
+    connection.add_notice_handler(_notice)
+
+
+def _notice(diagnostic: psycopg.errors.Diagnostic) -> None:
+    # With synchronous replication a cancelled wait reports success with only this warning: the commit is local.
+    if diagnostic.message_primary and "canceling wait for synchronous replication" in diagnostic.message_primary:
+        raise OutcomeUnknown

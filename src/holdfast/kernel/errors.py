@@ -1,0 +1,99 @@
+"""Errors that a user can meet, each said once: code, status, message, and the constraint that raises it."""
+
+from typing import Any, ClassVar
+
+_by_code: dict[str, type["UserError"]] = {}
+_by_constraint: dict[str, type["UserError"]] = {}
+
+
+class UserError(Exception):
+    """Something a caller can understand and mend; rendered as problem+json or as a page from the same fields.
+
+    A subclass states `code`, `status` (HTTP) and `message`. `constraint` names the database constraint whose
+    violation means this error. `details` says what the code alone does not.
+    """
+
+    code: ClassVar[str] = ""
+    status: int = 400
+    message: str = ""
+    constraint: ClassVar[str | None] = None
+
+    def __init__(self, message: str | None = None, *, details: dict[str, Any] | None = None) -> None:
+        self.message = message or type(self).message
+        self.details = details or {}
+        super().__init__(self.message)
+
+    def __init_subclass__(cls) -> None:
+        if not cls.code or not cls.message:
+            raise TypeError(f"{cls.__name__} states no code or no message")
+        if cls.code in _by_code:
+            raise TypeError(f"error code {cls.code} belongs to {_by_code[cls.code].__name__} already")
+        _by_code[cls.code] = cls
+        if cls.constraint is not None:
+            if cls.constraint in _by_constraint:
+                raise TypeError(f"constraint {cls.constraint} belongs to another error already")
+            _by_constraint[cls.constraint] = cls
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return headers of the answer that belong to the error."""
+        return {}
+
+
+def known_errors() -> dict[str, type[UserError]]:
+    """Return every error class by its code."""
+    return dict(_by_code)
+
+
+def error_of_constraint(constraint: str | None) -> type[UserError] | None:
+    """Return the error that a violated constraint means, if one claims it."""
+    return _by_constraint.get(constraint) if constraint else None
+
+
+class ValidationFailed(UserError):
+    """The request is malformed; `details.errors` lists what is wrong and where."""
+
+    code, status, message = "validation_failed", 400, "The request is not valid"
+
+    @classmethod
+    def at(cls, field: str, problem: str) -> "ValidationFailed":
+        """Return the error for one field of the request."""
+        return cls(f"{field}: {problem}", details={"errors": [{"field": field, "message": problem}]})
+
+
+class NotFound(UserError):
+    """There is no such thing, or none that the caller may know of."""
+
+    code, status, message = "not_found", 404, "There is nothing here"
+
+
+class AuthenticationRequired(UserError):
+    """The call needs a proof of identity, and the one given (if any) does not fit."""
+
+    code, status, message = "authentication_required", 401, "This call needs a valid token"
+
+
+class TryLater(UserError):
+    """The server cannot take the request now; nothing has happened."""
+
+    code, status, message = "overloaded", 503, "The server is busy; nothing was changed, try again shortly"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Tell when to come back, in seconds."""
+        return {"Retry-After": "1"}
+
+
+class OutcomeUnknown(UserError):
+    """The connection to the database was lost in the middle of a commit, twice: nobody knows whether it took effect.
+
+    Repeat the request with the same idempotency key; it takes effect at most once.
+    """
+
+    code, status = "outcome_unknown", 503
+    message = "It is not known whether the request took effect; repeat it with the same idempotency key"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Tell when to come back, in seconds."""
+        return {"Retry-After": "1"}

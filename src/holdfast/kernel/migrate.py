@@ -1,0 +1,146 @@
+"""Brings a database to the schema of this release: forward only, under one lock, safe to run anywhere at any time.
+
+Three kinds of source, in this order: versioned files (`holdfast/migrations`, and those that the job library ships),
+each run once, in one transaction with its mark; then definitions (functions), run again whenever their text changed.
+"""
+
+import hashlib
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import LiteralString, cast
+
+import psycopg
+from psycopg import Connection, sql
+
+_LOCK = 0x486F6C6466617374  # "Holdfast" as a number: the same for every release and process
+_LOCK_WAIT_SECONDS = 300
+_DEPENDS = re.compile(r"^-- depends: (.+)$", re.MULTILINE)
+
+
+class MigrationError(Exception):
+    """The database cannot be brought to this release; says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One file of SQL; `repeatable` ones are definitions that replace themselves."""
+
+    name: str
+    text: str
+    repeatable: bool = False
+
+    @property
+    def digest(self) -> str:
+        """Return the checksum of the text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def steps() -> list[Step]:
+    """Return every step of this release in the order in which it runs.
+
+    Raises MigrationError when a file depends on one that does not come before it.
+    """
+    own = [Step(name, text) for name, text in _sql_files(files("holdfast.migrations"))]
+    seen: set[str] = set()
+    for step in own:
+        declared = _DEPENDS.search(step.text)
+        if declared is None:
+            raise MigrationError(f"{step.name} does not say what it depends on")
+        for dependency in declared.group(1).split(", "):
+            if dependency != "nothing" and dependency not in seen:
+                raise MigrationError(f"{step.name} depends on {dependency}, which does not come before it")
+        seen.add(step.name)
+    jobs = [Step(f"jobs/{name}", text) for name, text in _sql_files(files("procrastinate") / "sql" / "migrations")]
+    definitions = [
+        Step("booking/admission", (files("holdfast.booking") / "admission.sql").read_text("utf-8"), repeatable=True),
+        Step("kernel/job_grants", (files("holdfast.kernel") / "job_grants.sql").read_text("utf-8"), repeatable=True),
+    ]
+    return own + jobs + definitions
+
+
+def _sql_files(folder: Traversable) -> Iterator[tuple[str, str]]:
+    for file in sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name):
+        yield file.name.removesuffix(".sql"), file.read_text(encoding="utf-8")
+
+
+def pending(connection: Connection) -> list[Step]:
+    """Return the steps that this database still lacks.
+
+    Raises MigrationError when a versioned file that has run was changed afterwards, or when the database has been
+    migrated by a later release.
+    """
+    done: dict[str, str] = {}
+    if connection.execute("select to_regclass('schema_migrations')").fetchone() != (None,):
+        done = dict(connection.execute("select name, digest from schema_migrations").fetchall())
+    release = steps()
+    unknown = sorted(set(done) - {step.name for step in release})
+    if unknown:
+        raise MigrationError(
+            f"This database was migrated by a later release (it has {unknown[0]}). Run that release instead."
+        )
+    for step in release:
+        if not step.repeatable and step.name in done and done[step.name] != step.digest:
+            raise MigrationError(f"Migration {step.name} was changed after it had run on this database.")
+    return [step for step in release if done.get(step.name) != step.digest]
+
+
+def migrate(dsn: str, *, report: Callable[[str], None] = lambda _: None) -> list[str]:
+    """Run what is pending and return the names; needs an administrative role, and is safe from several processes.
+
+    Raises MigrationError with a reason to act on; what has run stays, the failing step leaves nothing behind.
+    """
+    with psycopg.connect(dsn, autocommit=True, options="-c client_min_messages=warning") as connection:
+        _check_server(connection)
+        _lock(connection)
+        _prepare(connection)
+        ran = []
+        todo = pending(connection)
+        for number, step in enumerate(todo, 1):
+            report(f"migrating {number}/{len(todo)}: {step.name}")
+            _run(connection, step)
+            ran.append(step.name)
+        return ran
+
+
+def _check_server(connection: Connection) -> None:
+    if connection.info.server_version < 180000:
+        raise MigrationError("Holdfast needs PostgreSQL 18 or later.")
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise MigrationError(f"The database has the encoding {encoding}; create it with ENCODING 'UTF8'.")
+
+
+def _lock(connection: Connection) -> None:
+    # Polled: a blocking wait would hold a snapshot that CREATE INDEX CONCURRENTLY of another process waits for.
+    deadline = time.monotonic() + _LOCK_WAIT_SECONDS
+    while connection.execute("select pg_try_advisory_lock(%s)", [_LOCK]).fetchone() != (True,):
+        if time.monotonic() > deadline:
+            raise MigrationError("Another process has been migrating this database for five minutes.")
+        time.sleep(0.05)
+
+
+def _prepare(connection: Connection) -> None:
+    """Create the roles, which belong to the whole cluster, and the book of migrations."""
+    connection.execute(cast(LiteralString, (files("holdfast.kernel") / "roles.sql").read_text("utf-8")))
+    database = sql.Identifier(connection.info.dbname)
+    connection.execute(sql.SQL("grant create on database {} to holdfast_owner").format(database))
+
+
+def _run(connection: Connection, step: Step) -> None:
+    try:
+        with connection.transaction():
+            connection.execute("set local role holdfast_owner")
+            connection.execute("set local lock_timeout = '10s'")
+            connection.execute("set local statement_timeout = '15min'")
+            connection.execute(cast(LiteralString, step.text))
+            connection.execute(
+                "insert into schema_migrations (name, digest) values (%s, %s)"
+                " on conflict (name) do update set digest = excluded.digest, ran_at = now()",
+                [step.name, step.digest],
+            )
+    except psycopg.Error as error:
+        raise MigrationError(f"Migration {step.name} failed and left nothing behind: {error}") from error
