@@ -60,6 +60,11 @@ def check_zone(name: str) -> str:
     return name
 
 
+def zones() -> list[str]:
+    """Return the names of all zones, in alphabetical order."""
+    return sorted(_NAMES)
+
+
 def opening_instant(day: date, wall: time, zone: str) -> int:
     """Return the first instant at which the clocks show this time or have jumped it."""
     return _edge(day, wall, zone, "earlier")

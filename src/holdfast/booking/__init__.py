@@ -1,0 +1,1 @@
+"""Bookings from hold to outcome: admission, appointments, places in groups."""

@@ -442,7 +442,8 @@ begin
             v_answer[r.n] := jsonb_build_object(
                 'id', r.id, 'state', case when r.nonce is null then 'held' else 'confirmed' end,
                 'expires', r.expires, 'starts', r.starts, 'ends', r.ends, 'party', r.party,
-                'resources', r.resources);
+                'resources', r.resources)
+                || case when r.nonce is null then '{}' else jsonb_build_object('nonce', r.nonce) end;
         end loop;
 
         -- Keys of the winners. A key that somebody else has written meanwhile undoes its request.
@@ -787,6 +788,50 @@ begin
                               'left', v_schedule.max_capacity - v_schedule.taken);
 end $$;
 
+-- What occupies resources in a range, in whole epoch seconds: {now, catalog, spans: {resource: [[from, to, places]]},
+-- starts: {resource: [start of each booking]} for resources with a daily limit}. Busy time takes every place. Holds
+-- that have run out are left out (B-4).
+create or replace function occupation(
+    p_business_id uuid, p_resources uuid[], p_limited uuid[], p_from timestamptz, p_to timestamptz,
+    p_without uuid default null
+) returns jsonb
+language sql stable security definer set search_path = public, pg_temp as $$
+    with taken as (
+        select c.resource_id, c.during, count(*) as places
+          from claims c
+         where c.business_id = p_business_id and c.resource_id = any (p_resources)
+           and c.during && tstzrange(p_from, p_to)
+           and c.booking_id is distinct from p_without
+           and not exists (select from bookings b
+                            where b.business_id = p_business_id and b.id = c.booking_id
+                              and b.state = 'held' and b.expires_at <= clock_timestamp())
+         group by c.resource_id, c.during
+        union all
+        select busy.resource_id, busy.during, 1000
+          from calendar_busy_intervals busy
+         where busy.business_id = p_business_id and busy.resource_id = any (p_resources)
+           and busy.during && tstzrange(p_from, p_to)
+    )
+    select jsonb_build_object(
+        'now', extract(epoch from clock_timestamp())::float8,
+        'catalog', (select catalog_version from businesses where id = p_business_id),
+        'spans', coalesce((select jsonb_object_agg(resource_id, spans) from (
+            select resource_id,
+                   jsonb_agg(jsonb_build_array(floor(extract(epoch from lower(during))),
+                                               ceil(extract(epoch from upper(during))), places)
+                             order by lower(during)) as spans
+              from taken group by resource_id) each), '{}'),
+        'starts', coalesce((select jsonb_object_agg(resource_id, starts) from (
+            select resource_id, jsonb_agg(extract(epoch from starts_at)) as starts from (
+                select distinct c.resource_id, b.id, b.starts_at
+                  from claims c join bookings b on b.business_id = c.business_id and b.id = c.booking_id
+                 where c.business_id = p_business_id and c.resource_id = any (p_limited)
+                   and c.during && tstzrange(p_from - interval '3 days', p_to + interval '3 days')
+                   and b.id is distinct from p_without
+                   and not (b.state = 'held' and b.expires_at <= clock_timestamp())) counted
+             group by resource_id) each), '{}'))
+$$;
+
 -- Gives a schedule or a block every place of the resources that it uses; the caller rolls back on false.
 create or replace function take_whole_resource(
     p_business_id uuid, p_resource_id uuid, p_during tstzrange, p_schedule_id uuid, p_block_id uuid
@@ -865,8 +910,8 @@ declare
     f regprocedure;
     entrances text[] := array['admit', 'commit_reservations', 'lock_bookings', 'expire_holds', 'locate',
                               'businesses_with_spent_holds', 'move_booking', 'take_whole_resource',
-                              'change_capacity', 'places_peak', 'claim_is_spent', 'record_changes'];
-    inner_parts text[] := array['take_seats', 'choose_resources', 'withdraw_claims', 'bookings_beginning'];
+                              'change_capacity', 'occupation', 'record_changes'];
+    inner_parts text[] := array['places_peak', 'claim_is_spent', 'take_seats', 'choose_resources', 'withdraw_claims', 'bookings_beginning'];
 begin
     for f in select p.oid::regprocedure from pg_proc p
               where p.pronamespace = 'public'::regnamespace and p.proname = any (entrances || inner_parts)

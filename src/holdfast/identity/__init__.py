@@ -1,0 +1,1 @@
+"""Who is who: businesses, the tenants of everything else."""

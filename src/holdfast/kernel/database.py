@@ -17,8 +17,25 @@ from holdfast.kernel.errors import OutcomeUnknown, TryLater, error_of_constraint
 T = TypeVar("T")
 Row = dict[str, Any]
 
-# Times leave the database in UTC whatever the server's zone is.
-SESSION_OPTIONS = "-c timezone=UTC -c idle_in_transaction_session_timeout=60000 -c lock_timeout=30000"
+class Session(AsyncConnection):
+    """A connection that remembers when the server warned that a commit may exist on this node only.
+
+    With synchronous replication, a wait that is cancelled reports success with nothing but a warning.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._doubt = False
+        self.add_notice_handler(self._hear)
+
+    def _hear(self, notice: psycopg.errors.Diagnostic) -> None:
+        if "canceling wait for synchronous replication" in (notice.message_primary or ""):
+            self._doubt = True
+
+    def take_doubt(self) -> bool:
+        """Return whether a commit since the last call is in doubt."""
+        doubt, self._doubt = self._doubt, False
+        return doubt
 
 
 class Transaction:
@@ -62,8 +79,9 @@ class Database:
 
     def __init__(self, dsn: str, *, min_connections: int = 2, max_connections: int = 10, pooler: bool = False) -> None:
         """Prepare a pool; `pooler` says that a transaction pooler stands between, where prepared names clash."""
-        self._pool = AsyncConnectionPool(
+        self._pool: AsyncConnectionPool[Session] = AsyncConnectionPool(
             dsn,
+            connection_class=Session,
             min_size=min_connections,
             max_size=max_connections,
             open=False,
@@ -71,13 +89,26 @@ class Database:
             # Reconnecting backs off exponentially by default and comes back long after a failover has ended.
             reconnect_timeout=60,
             check=AsyncConnectionPool.check_connection,
-            configure=_configure,
             kwargs={"prepare_threshold": None if pooler else 2},
         )
 
     async def open(self) -> None:
         """Open the pool; raises PoolTimeout when the database cannot be reached."""
         await self._pool.open(wait=True, timeout=30)
+
+    async def check_role(self) -> None:
+        """Refuse to serve under a role that the walls between tenants do not hold back.
+
+        Raises PermissionError.
+        """
+        async with self.transaction() as tx:
+            [role] = await tx.rows(
+                "select rolname, rolsuper or rolbypassrls as bypasses,"
+                " pg_has_role(current_user, 'holdfast_owner', 'usage') as owns"
+                " from pg_roles where rolname = current_user"
+            )
+        if role["bypasses"] or role["owns"]:
+            raise PermissionError(f"servers must not run as {role['rolname']}: it owns the schema or bypasses its rules")
 
     async def close(self) -> None:
         """Close every connection."""
@@ -136,7 +167,7 @@ def translate(violation: psycopg.IntegrityError) -> Exception:
     return error() if error is not None else violation
 
 
-async def _commit(connection: AsyncConnection) -> None:
+async def _commit(connection: Session) -> None:
     # A cancelled task would cancel the COMMIT on the wire and leave its fate open; so it is never cancelled.
     commit = asyncio.ensure_future(connection.commit())
     try:
@@ -148,13 +179,5 @@ async def _commit(connection: AsyncConnection) -> None:
         if connection.broken:
             raise OutcomeUnknown from lost
         raise
-
-
-async def _configure(connection: AsyncConnection) -> None:
-    connection.add_notice_handler(_notice)
-
-
-def _notice(diagnostic: psycopg.errors.Diagnostic) -> None:
-    # With synchronous replication a cancelled wait reports success with only this warning: the commit is local.
-    if diagnostic.message_primary and "canceling wait for synchronous replication" in diagnostic.message_primary:
+    if connection.take_doubt():
         raise OutcomeUnknown

@@ -14,7 +14,7 @@ from importlib.resources.abc import Traversable
 from typing import LiteralString, cast
 
 import psycopg
-from psycopg import Connection, sql
+from psycopg import AsyncConnection, Connection, sql
 
 _LOCK = 0x486F6C6466617374  # "Holdfast" as a number: the same for every release and process
 _LOCK_WAIT_SECONDS = 300
@@ -86,6 +86,20 @@ def pending(connection: Connection) -> list[Step]:
         if not step.repeatable and step.name in done and done[step.name] != step.digest:
             raise MigrationError(f"Migration {step.name} was changed after it had run on this database.")
     return [step for step in release if done.get(step.name) != step.digest]
+
+
+async def missing_steps(connection: AsyncConnection) -> list[str]:
+    """Return the names of the steps that a server of this release needs and its database lacks."""
+    cursor = await connection.execute("select name, digest from schema_migrations")
+    done = {(name, digest) for name, digest in await cursor.fetchall()}
+    return [step.name for step in steps() if (step.name, step.digest) not in done]
+
+
+def plan(dsn: str) -> str:
+    """Return the SQL that `migrate` would run on this database, running none of it."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        _check_server(connection)
+        return "\n".join(f"-- {step.name}\n{step.text}" for step in pending(connection))
 
 
 def migrate(dsn: str, *, report: Callable[[str], None] = lambda _: None) -> list[str]:

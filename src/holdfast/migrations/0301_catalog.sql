@@ -69,7 +69,8 @@ create table service_resources (
     service_id uuid not null,
     requirement smallint not null,
     resource_id uuid not null,
-    primary key (business_id, service_id, requirement, resource_id),
+    -- A resource meets one requirement of a service: otherwise the order of choosing would decide what fits.
+    primary key (business_id, service_id, resource_id),
     constraint service_resources_service foreign key (business_id, service_id)
         references services (business_id, id) on delete cascade,
     constraint service_resources_resource foreign key (business_id, resource_id)

@@ -1,0 +1,37 @@
+-- Statements about opening hours and what differs from them. Every write to these tables raises the catalog version
+-- of the business.
+
+-- name: rules_of
+select resource_id, weekday, opens, closes, valid_from, valid_until
+  from availability_rules where business_id = %(business_id)s
+ order by resource_id, weekday, opens, closes, valid_from nulls first, valid_until;
+
+-- name: rules_of_resource
+select weekday, opens, closes, valid_from, valid_until
+  from availability_rules where business_id = %(business_id)s and resource_id = %(resource_id)s;
+
+-- name: drop_rules
+delete from availability_rules where business_id = %(business_id)s and resource_id = %(resource_id)s;
+
+-- name: add_rules
+insert into availability_rules (business_id, resource_id, weekday, opens, closes, valid_from, valid_until)
+select %(business_id)s, %(resource_id)s, wanted.*
+  from unnest(%(weekdays)s::smallint[], %(opens)s::time[], %(closes)s::time[],
+              %(valid_from)s::date[], %(valid_until)s::date[]) wanted;
+
+-- name: overrides_of
+select resource_id, day, opens, closes
+  from availability_overrides where business_id = %(business_id)s
+ order by resource_id, day, opens nulls first, closes;
+
+-- name: overrides_of_resource
+select day, opens, closes
+  from availability_overrides where business_id = %(business_id)s and resource_id = %(resource_id)s;
+
+-- name: drop_overrides
+delete from availability_overrides where business_id = %(business_id)s and resource_id = %(resource_id)s;
+
+-- name: add_overrides
+insert into availability_overrides (business_id, resource_id, day, opens, closes)
+select %(business_id)s, %(resource_id)s, wanted.*
+  from unnest(%(days)s::date[], %(opens)s::time[], %(closes)s::time[]) wanted;

@@ -1,0 +1,293 @@
+"""What happens to a booking after its hold: reading, extending, releasing, cancelling, moving."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from holdfast.booking.admission import Request, queries
+from holdfast.booking.errors import (
+    AlreadyCancelled,
+    AppointmentNotFound,
+    CancellationClosed,
+    HoldLimitReached,
+    IdempotencyKeyReused,
+    NotChangeable,
+    ReservationNotFoundOrExpired,
+    VersionConflict,
+)
+from holdfast.booking.states import UNCOMMITTED, BookingState
+from holdfast.kernel.database import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """A booking as its row tells, with the rules of its offering and the time at which it was read."""
+
+    business_id: UUID
+    id: UUID
+    service_id: UUID | None
+    schedule_id: UUID | None
+    starts_at: datetime
+    ends_at: datetime
+    party_size: int
+    state: str
+    version: int
+    held_at: datetime
+    expires_at: datetime | None
+    price_minor: int
+    currency: str
+    timezone: str | None
+    locale: str | None
+    guest_email: str | None
+    guest_phone: str | None
+    guest_name: str | None
+    token_nonce: bytes | None
+    now: datetime
+    resource_ids: list[UUID]
+    cancel_notice_minutes: int
+    hold_minutes: int
+
+    @property
+    def status(self) -> BookingState:
+        """Return the state; a hold that has run out is expired, swept or not (B-4)."""
+        if self.state == BookingState.HELD and self.expires_at is not None and self.expires_at <= self.now:
+            return BookingState.EXPIRED
+        return BookingState(self.state)
+
+    @property
+    def remaining_seconds(self) -> int:
+        """Return how long the hold still lives: 0 when it does not."""
+        if self.status is not BookingState.HELD or self.expires_at is None:
+            return 0
+        return int((self.expires_at - self.now).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """The key of a request and the fingerprint by which the same request is known again (B-9)."""
+
+    key: str | None
+    operation: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """What of a client's contact changes; None leaves it."""
+
+    email: str | None = None
+    phone: str | None = None
+    name: str | None = None
+    timezone: str | None = None
+    locale: str | None = None
+
+
+def keyed(key: str | None, operation: str, request: object) -> Keyed:
+    """Return the key with the fingerprint of a request, whatever order its members came in."""
+    text = msgspec.json.encode(request, order="deterministic")
+    return Keyed(key, operation, hashlib.sha256(operation.encode() + b"\0" + text).hexdigest())
+
+
+async def find_answer(tx: Transaction, key: Keyed) -> Any | None:
+    """Return what this request was answered before, or None.
+
+    Raises IdempotencyKeyReused when the key belongs to another request.
+    """
+    if key.key is None:
+        return None
+    rows = await tx.rows(queries["find_key"], {"business_id": tx.business_id, "key": key.key})
+    if not rows:
+        return None
+    if rows[0]["operation"] != key.operation or rows[0]["request_hash"] != key.hash:
+        raise IdempotencyKeyReused
+    return rows[0]["answer"]
+
+
+async def keep_answer(tx: Transaction, key: Keyed, booking_id: UUID, answer: object) -> None:
+    """Write down what a request was answered, in the transaction of its effect."""
+    if key.key is not None:
+        await tx.run(
+            queries["write_key"],
+            {
+                "business_id": tx.business_id,
+                "key": key.key,
+                "operation": key.operation,
+                "hash": key.hash,
+                "booking_id": booking_id,
+                "answer": msgspec.json.encode(answer).decode(),
+            },
+        )
+
+
+async def find(tx: Transaction, booking_id: UUID) -> Booking | None:
+    """Return a booking in any state."""
+    return await tx.first(Booking, queries["find_booking"], {"business_id": tx.business_id, "id": booking_id})
+
+
+async def read_reservation(tx: Transaction, booking_id: UUID) -> Booking:
+    """Return a booking by the id of its reservation, in every state.
+
+    Raises ReservationNotFoundOrExpired (404).
+    """
+    booking = await find(tx, booking_id)
+    if booking is None:
+        raise ReservationNotFoundOrExpired
+    return booking
+
+
+async def read_appointment(tx: Transaction, booking_id: UUID) -> Booking:
+    """Return a booking that has been committed.
+
+    Raises AppointmentNotFound.
+    """
+    booking = await find(tx, booking_id)
+    if booking is None or booking.state in UNCOMMITTED:
+        raise AppointmentNotFound
+    return booking
+
+
+async def extend(tx: Transaction, booking_id: UUID, ttl_seconds: int | None) -> Booking:
+    """Prolong a live hold to so many seconds from now, at most its offering's hold time and 24 hours in all.
+
+    Never shortens. Raises ReservationNotFoundOrExpired (404, 410) and HoldLimitReached.
+    """
+    before = await _lock(tx, booking_id)
+    allowed = before.hold_minutes * 60
+    ttl = min(ttl_seconds or allowed, allowed)
+    changed = await tx.run(queries["extend_hold"], {"business_id": tx.business_id, "id": booking_id, "ttl": ttl})
+    if changed == 0:
+        if before.status is BookingState.HELD:
+            raise HoldLimitReached
+        raise ReservationNotFoundOrExpired.gone()
+    return await read_reservation(tx, booking_id)
+
+
+async def release(tx: Transaction, booking_id: UUID) -> None:
+    """Give a held place back; nothing happens when it was released before.
+
+    Raises ReservationNotFoundOrExpired (404, 410), NotChangeable for an appointment.
+    """
+    before = await _lock(tx, booking_id)
+    if before.state == BookingState.RELEASED:
+        return
+    if before.state not in UNCOMMITTED:
+        raise NotChangeable(
+            "This reservation is an appointment already; cancel the appointment instead",
+            details={"status": before.state},
+        )
+    if await tx.run(queries["release_hold"], {"business_id": tx.business_id, "id": booking_id}) == 0:
+        raise ReservationNotFoundOrExpired.gone()
+    await tx.run(queries["free_places"], {"business_id": tx.business_id, "id": booking_id})
+
+
+async def cancel(tx: Transaction, booking_id: UUID, *, expected_version: int | None, reason: str | None) -> Booking:
+    """Cancel a confirmed appointment for its client and free its place, once.
+
+    Raises AlreadyCancelled, NotChangeable, CancellationClosed, VersionConflict, AppointmentNotFound.
+    """
+    before = await _lock_appointment(tx, booking_id)
+    check_changeable(before, expected_version)
+    await tx.run(queries["cancel_appointment"], {"business_id": tx.business_id, "id": booking_id})
+    await tx.run(queries["free_places"], {"business_id": tx.business_id, "id": booking_id})
+    await _record(tx, before, "cancel", "AppointmentCancelled", reason)
+    return await read_appointment(tx, booking_id)
+
+
+async def change_contact(
+    tx: Transaction, booking_id: UUID, contact: Contact, *, expected_version: int | None
+) -> Booking:
+    """Change the contact of a confirmed appointment.
+
+    Raises NotChangeable, VersionConflict, AppointmentNotFound.
+    """
+    before = await _lock_appointment(tx, booking_id)
+    check_changeable(before, expected_version, with_notice=False)
+    await tx.run(
+        queries["change_contact"],
+        {
+            "business_id": tx.business_id,
+            "id": booking_id,
+            "email": contact.email,
+            "phone": contact.phone,
+            "name": contact.name,
+            "timezone": contact.timezone,
+            "locale": contact.locale,
+        },
+    )
+    await _record(tx, before, "change_contact", "AppointmentUpdated", None)
+    return await read_appointment(tx, booking_id)
+
+
+class Move(msgspec.Struct):
+    """What move_booking() says; see admission.sql for the outcomes."""
+
+    outcome: str
+    state: str | None
+    version: int | None
+    left: int | None
+
+
+_decode_move = msgspec.json.Decoder(Move).decode
+
+
+async def move(
+    tx: Transaction, booking_id: UUID, request: Request, *, expected_version: int | None, reason: str | None
+) -> Move:
+    """Try to move an appointment to another place; the caller rolls back unless the outcome is `moved`."""
+    text = await tx.value(
+        queries["move_booking"],
+        {
+            "business_id": tx.business_id,
+            "id": booking_id,
+            "expected_version": expected_version,
+            "request": msgspec.json.encode(request).decode(),
+            "actor": "client",
+            "reason": reason,
+        },
+    )
+    return _decode_move(text)
+
+
+def check_changeable(booking: Booking, expected_version: int | None, *, with_notice: bool = True) -> None:
+    """Let a client change a booking only while it is confirmed, unchanged since they saw it, and in time.
+
+    Raises AlreadyCancelled, NotChangeable, VersionConflict, CancellationClosed.
+    """
+    if booking.state == BookingState.CANCELLED:
+        raise AlreadyCancelled
+    if booking.state != BookingState.CONFIRMED:
+        raise NotChangeable(details={"status": booking.state})
+    if expected_version is not None and expected_version != booking.version:
+        raise VersionConflict(details={"currentVersion": booking.version})
+    until = booking.starts_at - timedelta(minutes=booking.cancel_notice_minutes)
+    if with_notice and booking.now >= until:
+        raise CancellationClosed(details={"until": until})
+
+
+async def _lock(tx: Transaction, booking_id: UUID) -> Booking:
+    await tx.run(queries["lock_booking"], {"business_id": tx.business_id, "id": booking_id})
+    return await read_reservation(tx, booking_id)
+
+
+async def _lock_appointment(tx: Transaction, booking_id: UUID) -> Booking:
+    await tx.run(queries["lock_booking"], {"business_id": tx.business_id, "id": booking_id})
+    return await read_appointment(tx, booking_id)
+
+
+async def _record(tx: Transaction, before: Booking, action: str, event: str, reason: str | None) -> None:
+    await tx.run(
+        queries["record_change"],
+        {
+            "business_id": tx.business_id,
+            "id": before.id,
+            "action": action,
+            "from_state": before.state,
+            "actor": "client",
+            "reason": reason,
+            "event": event,
+        },
+    )

@@ -1,0 +1,128 @@
+"""What can go wrong for someone who books. Codes and messages are contracts with clients."""
+
+from typing import Any
+
+from holdfast.kernel.errors import UserError
+
+
+class SlotConflict(UserError):
+    """Somebody else has the place; `details.alternatives` are the nearest that were free at that moment."""
+
+    code, status = "slot_conflict", 409
+    message = "The selected time slot is no longer available"
+    constraint = "claims_no_overlap"
+
+    @classmethod
+    def of_reschedule(cls, details: dict[str, Any]) -> "SlotConflict":
+        """Return the same refusal in the words of a reschedule, after which nothing has changed."""
+        return cls("No available capacity for the new time slot", details=details)
+
+
+class SlotNotOffered(UserError):
+    """The time is off the grid, closed, too soon or too far: it never was for sale."""
+
+    code, status, message = "slot_not_offered", 422, "This time is not offered"
+
+
+class CapacityExceeded(UserError):
+    """The schedule has fewer places left than asked for; `details.placesLeft` says how many."""
+
+    code, status, message = "CAPACITY_EXCEEDED", 400, "There are not enough places left"
+    constraint = "program_schedules_capacity"
+
+
+class ReservationNotFoundOrExpired(UserError):
+    """The reservation does not exist (404), or is not held any more (410)."""
+
+    code, status, message = "RESERVATION_NOT_FOUND_OR_EXPIRED", 404, "Reservation not found or expired"
+
+    @classmethod
+    def gone(cls) -> "ReservationNotFoundOrExpired":
+        """Return the error for a reservation that did exist."""
+        error = cls()
+        error.status = 410
+        return error
+
+
+class AppointmentNotFound(UserError):
+    """There is no such appointment, or the token is not its token."""
+
+    code, status, message = "appointment_not_found", 404, "There is no such appointment"
+
+
+class UnknownService(UserError):
+    """The business offers no such service."""
+
+    code, status, message = "unknown_service", 404, "There is no such service"
+
+
+class UnknownResource(UserError):
+    """The service cannot be booked with this resource."""
+
+    code, status, message = "unknown_resource", 404, "This service has no such resource"
+
+
+class UnknownSchedule(UserError):
+    """There is no such occurrence of a program."""
+
+    code, status, message = "unknown_schedule", 404, "There is no such schedule"
+
+
+class ScheduleStarted(UserError):
+    """A group is booked before it starts."""
+
+    code, status, message = "schedule_started", 422, "This schedule has started already"
+
+
+class PaymentsUnavailable(UserError):
+    """The offering must be paid in advance, and this installation takes no payments."""
+
+    code, status = "payments_unavailable", 422
+    message = "This offering must be paid in advance, and online payment is not set up yet"
+
+
+class IdempotencyKeyReused(UserError):
+    """The key was used for another request or operation; use a new one."""
+
+    code, status = "idempotency_key_reused", 422
+    message = "This idempotency key belongs to another request"
+    constraint = "idempotency_keys_pkey"
+
+
+class AlreadyCancelled(UserError):
+    """The appointment is cancelled; its place was given back once."""
+
+    code, status, message = "RESERVATION_ALREADY_CANCELLED", 400, "This appointment is already cancelled"
+
+
+class CancellationClosed(UserError):
+    """Clients may cancel or move only until a certain time before the start; `details.until` says which."""
+
+    code, status = "CANCELLATION_CLOSED", 409
+    message = "It is too late to cancel or move this appointment online"
+
+
+class NotChangeable(UserError):
+    """Only a confirmed appointment can be cancelled or moved; `details.status` says what it is."""
+
+    code, status, message = "not_changeable", 409, "Only a confirmed appointment can be changed"
+
+
+class VersionConflict(UserError):
+    """Somebody has changed the booking since; `details.currentVersion` is what it is now."""
+
+    code, status = "CONFLICT", 409
+    message = "The booking was changed in the meantime"
+    constraint = "bookings_version_step"
+
+
+class PriceDiffers(UserError):
+    """An appointment moves only to an offering of equal price."""
+
+    code, status, message = "price_differs", 409, "The other offering has another price"
+
+
+class HoldLimitReached(UserError):
+    """A reservation cannot be held for longer than 24 hours in all."""
+
+    code, status, message = "hold_limit_reached", 409, "A reservation cannot be held for more than 24 hours"

@@ -1,0 +1,31 @@
+"""How many places a slot or a schedule has, and how many are left."""
+
+from uuid import UUID
+
+from holdfast.availability.slots import free_slots
+from holdfast.booking.admission import queries
+from holdfast.booking.alternatives import occupation_of
+from holdfast.booking.errors import UnknownSchedule
+from holdfast.booking.reservations import Reservations, Wish
+
+
+async def places_left(desk: Reservations, business_id: UUID, wish: Wish) -> tuple[int, int]:
+    """Return (left, in all) of what a wish names.
+
+    Raises UnknownSchedule, UnknownService, SlotNotOffered and the other errors of finding the place.
+    """
+    if wish.schedule_id is not None:
+        async with desk.database.transaction(business_id) as tx:
+            rows = await tx.rows(queries["find_schedule"], {"business_id": business_id, "id": wish.schedule_id})
+        if not rows or not rows[0]["active"]:
+            raise UnknownSchedule
+        return rows[0]["places_left"], rows[0]["max_capacity"]
+    place = await desk.find_place(business_id, wish)
+    total = min(
+        sum(r.capacity for r in need if r.id in eligible)
+        for need, eligible in zip(place.offering.needs, place.eligible, strict=True)
+    )
+    async with desk.database.transaction(business_id) as tx:
+        occupation = await occupation_of(tx, business_id, place.offering, place.start, place.start + 1)
+    slots = free_slots(place.offering, occupation, place.start, place.start + 1)
+    return (slots[0].places_left if slots else 0), total

@@ -1,0 +1,117 @@
+-- Statements of the booking capability; the functions that they call are in admission.sql.
+
+-- name: admit_batch
+select batch.key::uuid, admit(batch.key::uuid, batch.value, %(repeated)s::boolean)::text
+  from jsonb_each(%(batch)s::jsonb) batch;
+
+-- name: commit_batch
+select batch.key::uuid, commit_reservations(batch.key::uuid, batch.value)::text
+  from jsonb_each(%(batch)s::jsonb) batch;
+
+-- name: expire_holds
+select expire_holds(%(business_id)s::uuid, %(limit)s::integer);
+
+-- name: businesses_with_spent_holds
+select business_id from businesses_with_spent_holds() business_id;
+
+-- name: locate
+select business_id from locate(array[%(id)s::uuid]) limit 1;
+
+-- name: occupation
+select occupation(%(business_id)s::uuid, %(resources)s::uuid[], %(limited)s::uuid[],
+                  %(from)s::timestamptz, %(to)s::timestamptz, %(without)s::uuid)::text;
+
+-- name: find_key
+select operation, request_hash, answer from idempotency_keys
+ where business_id = %(business_id)s and key = %(key)s;
+
+-- name: write_key
+insert into idempotency_keys (business_id, key, operation, request_hash, booking_id, answer)
+values (%(business_id)s, %(key)s, %(operation)s, %(hash)s, %(booking_id)s, %(answer)s::jsonb);
+
+-- name: find_booking
+select b.business_id, b.id, b.service_id, b.schedule_id, b.starts_at, b.ends_at, b.party_size, b.state, b.version,
+       b.held_at, b.expires_at, b.price_minor, b.currency, b.timezone, b.locale,
+       b.guest_email, b.guest_phone, b.guest_name, b.token_nonce, clock_timestamp() as now,
+       array(select distinct c.resource_id from claims c
+              join resources r on r.business_id = c.business_id and r.id = c.resource_id and r.kind <> 'pool'
+             where c.business_id = b.business_id and c.booking_id = b.id order by 1) as resource_ids,
+       coalesce(s.cancel_notice_minutes, p.cancel_notice_minutes) as cancel_notice_minutes,
+       coalesce(s.hold_minutes, p.hold_minutes) as hold_minutes
+  from bookings b
+  left join services s on s.business_id = b.business_id and s.id = b.service_id
+  left join program_schedules o on o.business_id = b.business_id and o.id = b.schedule_id
+  left join programs p on p.business_id = o.business_id and p.id = o.program_id
+ where b.business_id = %(business_id)s and b.id = %(id)s;
+
+-- name: lock_booking
+select lock_bookings(%(business_id)s::uuid, array[%(id)s::uuid]);
+
+-- name: extend_hold
+update bookings
+   set expires_at = least(greatest(expires_at, clock_timestamp() + make_interval(secs => %(ttl)s::integer)),
+                          held_at + interval '24 hours'),
+       version = version + 1
+ where business_id = %(business_id)s and id = %(id)s and state = 'held' and expires_at > clock_timestamp()
+   and expires_at < held_at + interval '24 hours';
+
+-- name: release_hold
+-- Guarded like the commit, by state and clock: one of the two wins.
+update bookings set state = 'released', version = version + 1
+ where business_id = %(business_id)s and id = %(id)s and state = 'held' and expires_at > clock_timestamp();
+
+-- name: cancel_appointment
+update bookings set state = 'cancelled', version = version + 1
+ where business_id = %(business_id)s and id = %(id)s and state = 'confirmed';
+
+-- name: change_contact
+update bookings
+   set guest_email = coalesce(%(email)s::text, guest_email), guest_phone = coalesce(%(phone)s::text, guest_phone),
+       guest_name = coalesce(%(name)s::text, guest_name), timezone = coalesce(%(timezone)s::text, timezone),
+       locale = coalesce(%(locale)s::text, locale), version = version + 1
+ where business_id = %(business_id)s and id = %(id)s and state = 'confirmed';
+
+-- name: free_places
+delete from claims where business_id = %(business_id)s and booking_id = %(id)s;
+
+-- name: record_change
+select record_changes(%(business_id)s::uuid, array[%(id)s::uuid], %(action)s::text, %(from_state)s::text,
+                      %(actor)s::text, %(reason)s::text, %(event)s::text);
+
+-- name: move_booking
+select move_booking(%(business_id)s::uuid, %(id)s::uuid, %(expected_version)s::integer, %(request)s::jsonb,
+                    %(actor)s::text, %(reason)s::text)::text;
+
+-- name: find_schedule
+select s.id, s.program_id, s.starts_at, s.ends_at, s.max_capacity, p.active,
+       s.max_capacity - s.taken
+       + coalesce((select sum(b.party_size) from bookings b
+                    where b.business_id = s.business_id and b.schedule_id = s.id
+                      and b.state = 'held' and b.expires_at <= clock_timestamp()), 0)::integer as places_left
+  from program_schedules s
+  join programs p on p.business_id = s.business_id and p.id = s.program_id
+ where s.business_id = %(business_id)s and s.id = %(id)s;
+
+-- name: beat
+insert into heartbeats (job, finished_at) values (%(job)s, clock_timestamp())
+on conflict (job) do update set finished_at = excluded.finished_at;
+
+-- name: reservation_health
+select (select count(*) from bookings where state = 'held' and expires_at > clock_timestamp()) as active,
+       (select count(*) from bookings where state = 'held' and expires_at <= clock_timestamp()) as expired_not_cleaned,
+       (select extract(epoch from clock_timestamp() - min(held_at))::float8 from bookings where state = 'held')
+           as oldest_seconds,
+       made.held as held_last_day, made.confirmed as confirmed_last_day,
+       (select extract(epoch from clock_timestamp() - finished_at)::float8 from heartbeats
+         where job = 'cleanup-reservations') as cleanup_age_seconds
+  from (select lpad(to_hex((extract(epoch from clock_timestamp() - interval '24 hours') * 1000)::bigint), 12, '0')
+               as hex) since,
+       -- Ids grow with time (UUID version 7), so their index finds the bookings of the last day.
+       lateral (select count(*) as held, count(confirmed_at) as confirmed from bookings
+                 where id >= (substr(hex, 1, 8) || '-' || substr(hex, 9) || '-7000-8000-000000000000')::uuid) made;
+
+-- name: businesses_with_programs
+select distinct business_id from programs where active;
+
+-- name: clock
+select clock_timestamp();

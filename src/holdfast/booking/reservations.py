@@ -1,0 +1,280 @@
+"""Reserving: from a wish to a held place, or to a refusal that names what is free instead."""
+
+import itertools
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NoReturn
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from holdfast.availability.slots import Offering
+from holdfast.availability.snapshots import Snapshot, Snapshots
+from holdfast.availability.walltime import utc_text
+from holdfast.booking.admission import Admission, Answer, CommitAnswer, CommitRequest, Request, place_of, queries
+from holdfast.booking.alternatives import Alternative, find_alternatives
+from holdfast.booking.bookings import Keyed, find_answer
+from holdfast.booking.errors import (
+    CapacityExceeded,
+    IdempotencyKeyReused,
+    PaymentsUnavailable,
+    ReservationNotFoundOrExpired,
+    ScheduleStarted,
+    SlotConflict,
+    SlotNotOffered,
+    UnknownResource,
+    UnknownSchedule,
+    UnknownService,
+)
+from holdfast.booking.tokens import BookingTokens, new_nonce
+from holdfast.catalog.services import Service
+from holdfast.identity.errors import UnknownBusiness
+from holdfast.kernel.database import Database
+from holdfast.kernel.errors import TryLater, UserError
+from holdfast.kernel.ids import new_id
+from holdfast.kernel.rounds import Rounds
+
+log = structlog.get_logger(__name__)
+
+_STALE_TRIES = 5
+
+_refusals: dict[str, type[UserError]] = {
+    "key_reused": IdempotencyKeyReused,
+    "unknown_schedule": UnknownSchedule,
+    "started": ScheduleStarted,
+    "prepay": PaymentsUnavailable,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """Whom an appointment is for."""
+
+    email: str
+    phone: str | None = None
+    name: str | None = None
+    timezone: str | None = None
+    locale: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a client wants to reserve: a slot of a service, or places in a schedule."""
+
+    party: int
+    key: Keyed
+    ttl_seconds: int | None = None
+    timezone: str | None = None
+    schedule_id: UUID | None = None
+    service_id: UUID | None = None
+    start: int | None = None
+    end: int | None = None
+    resource_id: UUID | None = None
+    guest: Guest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A slot that the business offers, whoever else may have it."""
+
+    snapshot: Snapshot
+    service: Service
+    offering: Offering
+    start: int
+    eligible: list[list[UUID]]
+
+
+class Reservations:
+    """Takes wishes to admission, and turns its answers into reservations or errors."""
+
+    def __init__(
+        self, database: Database, snapshots: Snapshots, admission: Admission, tokens: BookingTokens
+    ) -> None:
+        self.database = database
+        self.snapshots = snapshots
+        self.admission = admission
+        self.tokens = tokens
+        self._alternatives: Rounds[list[Alternative]] = Rounds()
+        self._turn = itertools.count()
+
+    async def reserve(self, business_id: UUID, wish: Wish) -> Answer:
+        """Hold a place, or book it at once when the wish names a guest; the answer may be a replayed one.
+
+        Raises SlotConflict, SlotNotOffered, CapacityExceeded, IdempotencyKeyReused and the other errors of this
+        capability; TryLater and OutcomeUnknown.
+        """
+        if wish.schedule_id is not None:
+            return await self._admit(business_id, wish, _request_of(wish), None)
+        for _ in range(_STALE_TRIES):
+            try:
+                place = await self.find_place(business_id, wish)
+            except UserError:
+                # What is not offered any more may have been reserved with this very key while it was.
+                replayed = await self._replay(business_id, wish)
+                if replayed is not None:
+                    return replayed
+                raise
+            answer = await self._admit(business_id, wish, self._slot_request(wish, place), place)
+            if answer.outcome != "stale":
+                return answer
+            await self.snapshots.refresh(business_id)
+        raise TryLater
+
+    async def now(self) -> float:
+        """Return the clock of the database, by which holds live, as epoch seconds."""
+        async with self.database.transaction() as tx:
+            at: datetime = await tx.value(queries["clock"])
+        return at.timestamp()
+
+    async def commit(self, business_id: UUID, reservation_id: UUID, guest: Guest) -> CommitAnswer:
+        """Turn a live reservation into an appointment; the same one when repeated.
+
+        Raises ReservationNotFoundOrExpired (404, 410), TryLater, OutcomeUnknown.
+        """
+        request = CommitRequest(
+            id=reservation_id,
+            email=guest.email,
+            phone=guest.phone,
+            name=guest.name,
+            timezone=guest.timezone,
+            locale=guest.locale,
+            nonce=new_nonce().hex(),
+        )
+        answer = await self.admission.commit(business_id, request)
+        if answer.outcome == "expired":
+            raise ReservationNotFoundOrExpired.gone()
+        if answer.outcome == "unknown":
+            raise ReservationNotFoundOrExpired
+        return answer
+
+    async def find_place(self, business_id: UUID, wish: Wish) -> Place:
+        """Return the offered slot that a wish names, by the hours of the business.
+
+        Raises UnknownService, UnknownResource, PaymentsUnavailable, SlotNotOffered.
+        """
+        snapshot = await self.snapshots.get(business_id)
+        if snapshot is None:
+            raise UnknownBusiness
+        assert wish.service_id is not None, "a wish without schedule names a service"
+        assert wish.start is not None, "a wish for a slot names its start"
+        service = snapshot.services.get(wish.service_id)
+        if service is None or not service.active:
+            raise UnknownService
+        if service.payment_policy == "prepay":
+            raise PaymentsUnavailable
+        offering = snapshot.offering(service, wish.resource_id)
+        if offering is None:
+            raise UnknownResource
+        if wish.end != wish.start + offering.duration_seconds:
+            raise SlotNotOffered(f"A slot of this service lasts {service.duration_minutes} minutes")
+        end = wish.start + offering.duration_seconds
+        try:
+            leaders = [
+                r.id
+                for r in offering.needs[0]
+                if r.active and r.hours.offers(wish.start, offering.duration_seconds, offering.step_seconds)
+            ]
+            others = [
+                [r.id for r in need if r.active and r.hours.covers(wish.start, end)] for need in offering.needs[1:]
+            ]
+        except (OverflowError, ValueError):
+            raise SlotNotOffered from None
+        if not leaders or not all(others):
+            raise SlotNotOffered
+        # A resource of capacity 1 takes one party of any size; the others take a place for each person.
+        sizes = [max(r.capacity for r in need) for need in offering.needs]
+        largest = min((size for size in sizes if size > 1), default=wish.party)
+        if wish.party > largest:
+            raise SlotNotOffered(f"At most {largest} places can be booked together")
+        turn = next(self._turn) % len(leaders)
+        return Place(snapshot, service, offering, wish.start, [leaders[turn:] + leaders[:turn], *others])
+
+    async def alternatives(self, business_id: UUID, place: Place, party: int) -> list[Alternative]:
+        """Return what is free near a place; computed once for everybody who lost the same one meanwhile."""
+        service = place.service
+        whole = place.snapshot.offering(service) or place.offering
+        return await self._alternatives.join(
+            (business_id, service.id, place.start, party),
+            lambda: find_alternatives(
+                self.database,
+                business_id,
+                whole,
+                place.start,
+                party,
+                service.min_notice_minutes * 60,
+                service.max_horizon_days * 86_400,
+            ),
+        )
+
+    async def conflict_details(self, business_id: UUID, place: Place, party: int) -> dict[str, object]:
+        """Return the details of a slot conflict: the alternatives, as the API shows them."""
+        found = await self.alternatives(business_id, place, party)
+        log.info("booking_conflict", service_slug=place.service.slug)
+        return {
+            "alternatives": [
+                {"start": utc_text(a.slot.start), "end": utc_text(a.slot.end), "resourceId": a.resource_id}
+                for a in found
+            ]
+        }
+
+    async def _admit(self, business_id: UUID, wish: Wish, request: Request, place: Place | None) -> Answer:
+        answer = await self.admission.admit(business_id, request)
+        outcome = answer.outcome
+        if outcome in ("held", "confirmed", "replayed", "stale"):
+            return answer
+        if outcome == "refused" and place is not None:
+            raise SlotConflict(details=await self.conflict_details(business_id, place, wish.party))
+        if outcome in ("too_soon", "too_far"):
+            raise_too(outcome)
+        if outcome == "full":
+            raise CapacityExceeded(details={"placesLeft": answer.left})
+        raise _refusals[outcome]
+
+    async def _replay(self, business_id: UUID, wish: Wish) -> Answer | None:
+        async with self.database.transaction(business_id) as tx:
+            found = await find_answer(tx, wish.key)
+            if found is None:
+                return None
+            now = await tx.value(queries["clock"])
+        return msgspec.convert({"n": 0, "outcome": "replayed", "now": now, **found}, Answer)
+
+    def _slot_request(self, wish: Wish, place: Place) -> Request:
+        request = _request_of(wish)
+        service = place.service
+        for name, value in place_of(place.offering, place.start, place.eligible).items():
+            setattr(request, name, value)
+        request.service = service.id
+        request.catalog = place.snapshot.version
+        request.notice_seconds = service.min_notice_minutes * 60
+        request.horizon_seconds = service.max_horizon_days * 86_400
+        request.ttl = min(wish.ttl_seconds or service.hold_minutes * 60, service.hold_minutes * 60)
+        request.price = service.price_minor
+        request.currency = place.snapshot.business.currency
+        return request
+
+
+def raise_too(outcome: str) -> NoReturn:
+    """Say which border of the offer a time lies beyond."""
+    if outcome == "too_soon":
+        raise SlotNotOffered("This time is too soon to be booked online")
+    raise SlotNotOffered("This time is too far ahead to be booked yet")
+
+
+def _request_of(wish: Wish) -> Request:
+    request = Request(
+        id=new_id(),
+        operation=wish.key.operation,
+        party=wish.party,
+        key=wish.key.key,
+        hash=wish.key.hash,
+        schedule=wish.schedule_id,
+        ttl=wish.ttl_seconds,
+        timezone=wish.timezone,
+    )
+    if wish.guest is not None:
+        guest = wish.guest
+        request.email, request.phone, request.name = guest.email, guest.phone, guest.name
+        request.timezone, request.locale = guest.timezone or wish.timezone, guest.locale
+        request.nonce = new_nonce().hex()
+    return request

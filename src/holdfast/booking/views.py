@@ -1,0 +1,339 @@
+"""The shapes of the booking API: what comes in, what goes out. JSON members are camelCase, null means absent."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+
+from holdfast.availability.walltime import UnknownTimeZone, check_zone
+from holdfast.booking.admission import Answer, CommitAnswer
+from holdfast.booking.bookings import Booking
+from holdfast.kernel.errors import ValidationFailed
+from holdfast.kernel.http import Instant, Key, Line, decode
+
+Party = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+Email = Annotated[
+    str, msgspec.Meta(min_length=3, max_length=254, pattern=r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+$(?![\s\S])")
+]
+Phone = Annotated[str, msgspec.Meta(min_length=3, max_length=32, pattern=r"^\+?[0-9 ().-]+$(?![\s\S])")]
+Locale = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$(?![\s\S])", max_length=35)]
+TtlMinutes = Annotated[int, msgspec.Meta(ge=1, le=1_440)]
+TtlSeconds = Annotated[int, msgspec.Meta(ge=1, le=86_400)]
+
+
+_KEY_NAMES = {"idempotency_key", "client_request_id", "client_request_id_snake"}
+
+
+class KeyedBody(msgspec.Struct, rename="camel", kw_only=True):
+    """Every change may carry a key; the three names mean the same."""
+
+    idempotency_key: Key | None = None
+    client_request_id: Key | None = None
+    client_request_id_snake: Key | None = msgspec.field(default=None, name="client_request_id")
+
+    def resolved_key(self, header: str | None) -> str | None:
+        """Return the one key of a request.
+
+        Raises ValidationFailed when two different keys are given or the header's is not fit.
+        """
+        if header is not None and not (0 < len(header) <= 200 and header.isprintable()):
+            raise ValidationFailed.at("Idempotency-Key", "must have 1 to 200 printable characters")
+        given = {header, self.idempotency_key, self.client_request_id, self.client_request_id_snake} - {None}
+        if len(given) > 1:
+            raise ValidationFailed.at("idempotencyKey", "two different keys are given")
+        return given.pop() if given else None
+
+    def fingerprint(self) -> dict[str, object]:
+        """Return what makes two requests the same: every member but the key itself."""
+        members = {name: getattr(self, name) for name in self.__struct_fields__}
+        return {name: value for name, value in members.items() if value is not None and name not in _KEY_NAMES}
+
+
+class PlaceBody(KeyedBody, kw_only=True):
+    """Which place is meant: a slot of a service, or a schedule."""
+
+    business_id: UUID | None = None
+    service_id: UUID | None = None
+    schedule_id: UUID | None = None
+    slot_start: Instant | None = None
+    slot_end: Instant | None = None
+    resource_id: UUID | None = None
+
+
+class ReserveBody(PlaceBody, kw_only=True):
+    """A wish to hold a place."""
+
+    ttl_minutes: TtlMinutes | None = None
+    ttl_seconds: TtlSeconds | None = None
+    party_size: Party | None = None
+    timezone: Line | None = None
+    guest_email: Email | None = None
+    guest_phone: Phone | None = None
+
+
+class BookBody(ReserveBody, kw_only=True):
+    """A wish to book a place in one call."""
+
+    guest_email: Email
+    guest_name: Line | None = None
+    locale: Locale | None = None
+
+
+class ExtendBody(msgspec.Struct, rename="camel", kw_only=True):
+    """For how long from now a hold is to live."""
+
+    ttl_minutes: TtlMinutes | None = None
+    ttl_seconds: TtlSeconds | None = None
+
+
+class CommitBody(msgspec.Struct, rename="camel", kw_only=True):
+    """The contact for which a reservation becomes an appointment."""
+
+    reservation_id: UUID
+    guest_email: Email
+    guest_phone: Phone | None = None
+    guest_name: Line | None = None
+    locale: Locale | None = None
+    timezone: Line | None = None
+    business_id: UUID | None = None
+
+
+class CancelBody(KeyedBody, kw_only=True):
+    """A cancellation, with the token that proves whose it is."""
+
+    cancellation_token: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+    reason: Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00]*$(?![\s\S])")] | None = None
+    expected_version: int | None = None
+
+
+class ChangeBody(PlaceBody, kw_only=True):
+    """A new place, or a changed contact, of an appointment."""
+
+    guest_email: Email | None = None
+    guest_phone: Phone | None = None
+    guest_name: Line | None = None
+    locale: Locale | None = None
+    timezone: Line | None = None
+    reason: Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00]*$(?![\s\S])")] | None = None
+    expected_version: int | None = None
+
+    @property
+    def moves(self) -> bool:
+        """Return whether another place is wanted."""
+        return self.schedule_id is not None or self.slot_start is not None or self.slot_end is not None
+
+
+def ttl_of(body: ReserveBody | ExtendBody) -> int | None:
+    """Return for how many seconds a hold is wanted; raises ValidationFailed when it is said twice."""
+    if body.ttl_minutes is not None and body.ttl_seconds is not None:
+        raise ValidationFailed.at("ttlSeconds", "give ttlMinutes or ttlSeconds, not both")
+    return body.ttl_seconds if body.ttl_minutes is None else body.ttl_minutes * 60
+
+
+class ContactBody(msgspec.Struct, rename="camel", kw_only=True):
+    """The contact that a form brings."""
+
+    guest_email: Email
+    guest_phone: Phone | None = None
+    guest_name: Line | None = None
+
+
+def contact_of(form: dict[str, str]) -> ContactBody:
+    """Return the contact of an HTML form; raises ValidationFailed, which names the member."""
+    members = {"guestEmail": form.get("email", ""), "guestPhone": form.get("phone"), "guestName": form.get("name")}
+    return decode(ContactBody, msgspec.json.encode({name: value or None for name, value in members.items()}))
+
+
+def checked_zone(name: str | None, field: str = "timezone") -> str | None:
+    """Return a zone that exists; raises ValidationFailed."""
+    if name is None:
+        return None
+    try:
+        return check_zone(name)
+    except UnknownTimeZone as unknown:
+        raise ValidationFailed.at(field, str(unknown)) from None
+
+
+class ReservationView(msgspec.Struct, rename="camel", kw_only=True, omit_defaults=False):
+    """A reservation: no personal data in it."""
+
+    reservation_id: UUID
+    status: str
+    expires_at: datetime | None
+    remaining_seconds: int
+    replayed: bool = False
+    version: int
+    resource_ids: list[UUID]
+    start: datetime
+    end: datetime
+    party_size: int
+    service_id: UUID | None
+    schedule_id: UUID | None
+
+    @classmethod
+    def of_answer(cls, answer: Answer, service_id: UUID | None, schedule_id: UUID | None) -> "ReservationView":
+        """Return a reservation as admission answered it."""
+        made = answer.made()
+        return cls(
+            reservation_id=made.id,
+            status=made.state,
+            expires_at=made.expires,
+            remaining_seconds=max(int((made.expires - answer.now).total_seconds()), 0),
+            replayed=answer.outcome == "replayed",
+            version=1,
+            resource_ids=answer.resources,
+            start=made.starts,
+            end=made.ends,
+            party_size=made.party,
+            service_id=service_id,
+            schedule_id=schedule_id,
+        )
+
+    @classmethod
+    def of(cls, booking: Booking) -> "ReservationView":
+        """Return a reservation as its row tells."""
+        return cls(
+            reservation_id=booking.id,
+            status=booking.status,
+            expires_at=booking.expires_at,
+            remaining_seconds=booking.remaining_seconds,
+            version=booking.version,
+            resource_ids=booking.resource_ids,
+            start=booking.starts_at,
+            end=booking.ends_at,
+            party_size=booking.party_size,
+            service_id=booking.service_id,
+            schedule_id=booking.schedule_id,
+        )
+
+
+class CommittedView(msgspec.Struct, rename="camel", kw_only=True):
+    """An appointment as its commit answers it; the token is shown here and nowhere else."""
+
+    appointment_id: UUID
+    status: str
+    start: datetime
+    end: datetime
+    version: int
+    cancellation_token: str
+    party_size: int
+    service_id: UUID | None
+    schedule_id: UUID | None
+    replayed: bool
+
+    @classmethod
+    def of_commit(cls, answer: CommitAnswer, token: str) -> "CommittedView":
+        """Return the appointment of a commit."""
+        done = answer.made()
+        return cls(
+            appointment_id=answer.id,
+            status=done.state,
+            start=done.starts,
+            end=done.ends,
+            version=done.version,
+            cancellation_token=token,
+            party_size=done.party,
+            service_id=answer.service,
+            schedule_id=answer.schedule,
+            replayed=answer.outcome == "repeated",
+        )
+
+    @classmethod
+    def of_booking(
+        cls, answer: Answer, token: str, service_id: UUID | None, schedule_id: UUID | None
+    ) -> "CommittedView":
+        """Return the appointment of a booking in one call."""
+        made = answer.made()
+        return cls(
+            appointment_id=made.id,
+            status=made.state,
+            start=made.starts,
+            end=made.ends,
+            version=1,
+            cancellation_token=token,
+            party_size=made.party,
+            service_id=service_id,
+            schedule_id=schedule_id,
+            replayed=answer.outcome == "replayed",
+        )
+
+
+class AppointmentView(msgspec.Struct, rename="camel", kw_only=True):
+    """An appointment with its contact: for its client only."""
+
+    appointment_id: UUID
+    status: str
+    start: datetime
+    end: datetime
+    version: int
+    resource_ids: list[UUID]
+    party_size: int
+    service_id: UUID | None
+    schedule_id: UUID | None
+    price_minor: int
+    currency: str
+    timezone: str | None
+    locale: str | None
+    guest_email: str | None
+    guest_phone: str | None
+    guest_name: str | None
+
+    @classmethod
+    def of(cls, booking: Booking) -> "AppointmentView":
+        """Return an appointment as its row tells."""
+        return cls(
+            appointment_id=booking.id,
+            status=booking.state,
+            start=booking.starts_at,
+            end=booking.ends_at,
+            version=booking.version,
+            resource_ids=booking.resource_ids,
+            party_size=booking.party_size,
+            service_id=booking.service_id,
+            schedule_id=booking.schedule_id,
+            price_minor=booking.price_minor,
+            currency=booking.currency,
+            timezone=booking.timezone,
+            locale=booking.locale,
+            guest_email=booking.guest_email,
+            guest_phone=booking.guest_phone,
+            guest_name=booking.guest_name,
+        )
+
+
+class ChangedView(msgspec.Struct, rename="camel", kw_only=True):
+    """An appointment after it was moved or cancelled: no personal data, since the answer is kept with its key."""
+
+    appointment_id: UUID
+    status: str
+    start: datetime
+    end: datetime
+    version: int
+    resource_ids: list[UUID]
+    party_size: int
+    service_id: UUID | None
+    schedule_id: UUID | None
+    replayed: bool = False
+
+    @classmethod
+    def of(cls, booking: Booking) -> "ChangedView":
+        """Return an appointment as its row tells."""
+        return cls(
+            appointment_id=booking.id,
+            status=booking.state,
+            start=booking.starts_at,
+            end=booking.ends_at,
+            version=booking.version,
+            resource_ids=booking.resource_ids,
+            party_size=booking.party_size,
+            service_id=booking.service_id,
+            schedule_id=booking.schedule_id,
+        )
+
+
+class CapacityView(msgspec.Struct):
+    """How many places there are, and how many are left."""
+
+    available: int
+    capacity: int

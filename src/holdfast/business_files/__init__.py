@@ -1,0 +1,1 @@
+"""Business files: a whole business in one readable TOML file, read, checked and imported (K-2)."""

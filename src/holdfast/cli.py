@@ -1,0 +1,194 @@
+"""The commands. Exit codes: 0 done; 1 done, and something is wrong (`verify`); 2 could not be done."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import psycopg
+import typer
+
+from holdfast import config, serving, worker
+from holdfast import verify as verification
+from holdfast.business_files.demo import demo_text
+from holdfast.business_files.importing import Report, load
+from holdfast.business_files.toml_file import read
+from holdfast.kernel.database import Database
+from holdfast.kernel.embedded import EmbeddedPostgresError, running_uri
+from holdfast.kernel.errors import UserError
+from holdfast.kernel.migrate import MigrationError, migrate, plan
+
+app = typer.Typer(
+    help="Self-hosted booking that never sells a place twice.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+DataDir = Annotated[
+    Path | None, typer.Option("--data", help="Directory of the embedded PostgreSQL. [HOLDFAST_DATA_DIR]")
+]
+Dsn = Annotated[str | None, typer.Option("--dsn", help="PostgreSQL 18+, as an administrative role. [HOLDFAST_DSN]")]
+Json = Annotated[bool, typer.Option("--json", help="Answer with JSON on stdout.")]
+
+_KNOWN_FAILURES = (
+    config.ConfigurationError,
+    serving.ServeError,
+    EmbeddedPostgresError,
+    MigrationError,
+    UserError,
+    verification.VerifyError,
+    PermissionError,
+    psycopg.OperationalError,
+)
+
+
+def main() -> None:
+    """Run a command; what the user can mend is said in a sentence, without a traceback."""
+    try:
+        app()
+    except _KNOWN_FAILURES as failure:
+        _say(f"holdfast: {failure}")
+        sys.exit(2)
+
+
+@app.command()
+def serve(
+    data: DataDir = None,
+    dsn: Dsn = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8000,
+    workers: Annotated[int, typer.Option(help="Web processes.", min=1, max=64)] = 1,
+    demo: Annotated[bool, typer.Option("--demo", help="Load the demo business.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Serve API, pages and worker on one port; without a DSN on a PostgreSQL of its own."""
+    settings = _settings(data, dsn)
+
+    def prepare(admin_dsn: str) -> None:
+        if demo:
+            _report_import(_import(config.application_dsn(settings, admin_dsn), demo_text()), say=_say)
+
+    def ready(started: serving.Ready) -> None:
+        line = started.as_json() if as_json else f"Holdfast is ready: {started.url}/booking/slot/"
+        print(line, flush=True)  # noqa: T201 - the one line of stdout
+
+    serving.serve(settings, host=host, port=port, workers=workers, prepare=prepare, ready=ready, report=_say)
+
+
+@app.command(name="worker")
+def run_worker(dsn: Dsn = None) -> None:
+    """Run a worker of its own, beside servers on the same database."""
+    if dsn is not None:
+        os.environ["HOLDFAST_DSN"] = dsn
+    worker.main()
+
+
+@app.command(name="migrate")
+def run_migrate(
+    dsn: Dsn = None,
+    show_plan: Annotated[bool, typer.Option("--plan", help="Print the SQL, run nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring a database to the schema of this release."""
+    settings = _settings(None, dsn)
+    if settings.dsn is None:
+        raise config.ConfigurationError("Give --dsn or HOLDFAST_DSN; the embedded database migrates when it is served.")
+    if show_plan:
+        print(plan(settings.dsn))  # noqa: T201
+        return
+    ran = migrate(settings.dsn, report=_say)
+    print(json.dumps({"ran": ran}) if as_json else f"{len(ran)} migrations ran")  # noqa: T201
+
+
+@app.command(name="import")
+def run_import(
+    file: Annotated[Path, typer.Argument(help="A business as TOML.", exists=True, dir_okay=False, readable=True)],
+    data: DataDir = None,
+    dsn: Dsn = None,
+    as_json: Json = False,
+) -> None:
+    """Load a business from a file; repeatable, and on bad input nothing changes."""
+    admin_dsn = _running_dsn(_settings(data, dsn))
+    report = _import(config.application_dsn(_settings(data, dsn), admin_dsn), file.read_bytes())
+    if as_json:
+        print(msgspec.json.encode(report).decode())  # noqa: T201
+    else:
+        _report_import(report, say=print)
+
+
+@app.command(name="verify")
+def run_verify(data: DataDir = None, dsn: Dsn = None, as_json: Json = False) -> None:
+    """Recompute every invariant from the rows; exit 1 if one is violated. Works beside a running server."""
+    violations = verification.verify(_running_dsn(_settings(data, dsn)), report=_say)
+    if as_json:
+        print(msgspec.json.encode(violations).decode())  # noqa: T201
+    else:
+        for violation in violations:
+            print(f"{violation.check} {' '.join(violation.ids)}: {violation.problem}")  # noqa: T201
+        print(f"{len(violations)} violations" if violations else "All invariants hold.")  # noqa: T201
+    sys.exit(1 if violations else 0)
+
+
+@app.command(hidden=True)
+def part(
+    name: str,
+    host: Annotated[str, typer.Argument()] = "127.0.0.1",
+    port: Annotated[int, typer.Argument()] = 0,
+    workers: Annotated[int, typer.Argument()] = 1,
+) -> None:
+    """Run one part of `serve`, as its child."""
+    if name == "web":
+        serving.run_web(host, port, workers)
+    else:
+        serving.end_with_parent()
+        worker.main()
+
+
+def _settings(data: Path | None, dsn: str | None) -> config.Settings:
+    settings = config.read(os.environ)
+    if data is not None:
+        settings = replace(settings, data_dir=data.expanduser().absolute(), dsn=None)
+    if dsn is not None:
+        if data is not None:
+            raise config.ConfigurationError("Give --data or --dsn, not both.")
+        settings = replace(settings, dsn=dsn)
+    return settings
+
+
+def _running_dsn(settings: config.Settings) -> str:
+    return settings.dsn if settings.dsn is not None else running_uri(settings.data_dir)
+
+
+def _import(app_dsn: str, text: str | bytes) -> Report:
+    async def work() -> Report:
+        database = Database(app_dsn, min_connections=1, max_connections=2)
+        await database.open()
+        try:
+            return await load(database, read(text))
+        finally:
+            await database.close()
+
+    return asyncio.run(work())
+
+
+def _report_import(report: Report, *, say: Callable[[str], None]) -> None:
+    say(f"business {report.business}")
+    for name, changes in (("resources", report.resources), ("services", report.services), ("programs", report.programs)):
+        say(
+            f"{name}: {len(changes.created)} created, {len(changes.updated)} updated,"
+            f" {len(changes.unchanged)} unchanged, {len(changes.deactivated)} deactivated"
+        )
+    schedules = report.schedules
+    say(f"schedules: {schedules.created} created, {schedules.withdrawn} withdrawn, {len(schedules.kept)} kept")
+    for conflict in schedules.conflicts:
+        say(f"schedule of {conflict.program_slug} at {conflict.start.isoformat()} not made: its resource is taken")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201

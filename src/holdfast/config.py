@@ -1,0 +1,133 @@
+"""Settings: read once from `HOLDFAST_*` variables by the composition roots, frozen, handed on as arguments (K-3)."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class ConfigurationError(Exception):
+    """A setting is missing or wrong; says which and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set."""
+
+    # HOLDFAST_DSN: an administrative role of PostgreSQL 18 or later; without it the embedded one is used.
+    dsn: str | None = None
+    # HOLDFAST_APP_DSN: how servers and workers connect; by default HOLDFAST_DSN, stepping down to holdfast_app.
+    app_dsn: str | None = None
+    # HOLDFAST_DATA_DIR: where the embedded PostgreSQL and the generated master key live.
+    data_dir: Path = Path()
+    # HOLDFAST_MASTER_KEY: at least 32 bytes in hex; by default made once in the data directory.
+    master_key: bytes | None = None
+    # HOLDFAST_DEFAULT_BUSINESS: slug of the business that is meant when a call names none.
+    default_business: str | None = None
+    # HOLDFAST_POOLER: 1 when a pooler in transaction mode stands between the servers and PostgreSQL.
+    pooler: bool = False
+    # HOLDFAST_QUEUE_LIMIT: how many requests may wait for admission before further ones hear 503.
+    queue_limit: int = 10_000
+    # CRON_SECRET: bearer secret of /api/cron/cleanup-reservations; without it the path does not exist.
+    cron_secret: str | None = None
+    # HOLDFAST_BENCH_ROUTES: 1 adds the two routes that `make bench` measures itself against.
+    bench_routes: bool = False
+    # HOLDFAST_PG_BIN: a folder with the binaries of PostgreSQL 18, instead of the embedded ones.
+    pg_bin: Path | None = None
+
+
+def read(environment: Mapping[str, str]) -> Settings:
+    """Return the settings of an environment.
+
+    Raises ConfigurationError, which names the variable.
+    """
+    return Settings(
+        dsn=environment.get("HOLDFAST_DSN") or None,
+        app_dsn=environment.get("HOLDFAST_APP_DSN") or None,
+        data_dir=Path(environment.get("HOLDFAST_DATA_DIR") or _default_data_dir(environment)).expanduser().absolute(),
+        master_key=_key(environment.get("HOLDFAST_MASTER_KEY")),
+        default_business=environment.get("HOLDFAST_DEFAULT_BUSINESS") or None,
+        pooler=_flag(environment, "HOLDFAST_POOLER"),
+        queue_limit=_number(environment, "HOLDFAST_QUEUE_LIMIT", 10_000),
+        cron_secret=environment.get("CRON_SECRET") or None,
+        bench_routes=_flag(environment, "HOLDFAST_BENCH_ROUTES"),
+        pg_bin=Path(environment["HOLDFAST_PG_BIN"]) if environment.get("HOLDFAST_PG_BIN") else None,
+    )
+
+
+def master_key(settings: Settings) -> bytes:
+    """Return the master key; made in the data directory, readable by its owner only, when none is set.
+
+    Raises ConfigurationError when an outside database is used without a key: losing a generated key with the
+    machine would make every token void.
+    """
+    if settings.master_key is not None:
+        return settings.master_key
+    if settings.dsn is not None:
+        raise ConfigurationError(
+            "Set HOLDFAST_MASTER_KEY (64 hexadecimal characters, for instance from `openssl rand -hex 32`) "
+            "when HOLDFAST_DSN names an outside database, the same for every server."
+        )
+    file = settings.data_dir / "master.key"
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not file.exists():
+        fresh = file.with_suffix(f".{os.getpid()}")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as out:
+            out.write(secrets.token_hex(32))
+            out.flush()
+            os.fsync(out.fileno())
+        try:
+            os.link(fresh, file)
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    key = _key(file.read_text().strip())
+    if key is None:
+        raise ConfigurationError("The file master.key in the data directory is empty; restore it from a backup.")
+    return key
+
+
+def application_dsn(settings: Settings, dsn: str) -> str:
+    """Return how the application connects: as holdfast_app, which owns nothing and bypasses nothing."""
+    if settings.app_dsn is not None:
+        return settings.app_dsn
+    separator = "&" if "?" in dsn else "?"
+    if dsn.startswith(("postgresql://", "postgres://")):
+        return f"{dsn}{separator}options=-c%20role%3Dholdfast_app"
+    return f"{dsn} options='-c role=holdfast_app'"
+
+
+def _default_data_dir(environment: Mapping[str, str]) -> str:
+    base = environment.get("XDG_DATA_HOME") or "~/.local/share"
+    return f"{base}/holdfast"
+
+
+def _key(text: str | None) -> bytes | None:
+    if not text:
+        return None
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) < 32:
+        raise ConfigurationError("HOLDFAST_MASTER_KEY must be at least 32 bytes as hexadecimal characters.")
+    return key
+
+
+def _flag(environment: Mapping[str, str], name: str) -> bool:
+    text = environment.get(name, "").lower()
+    if text not in ("", "0", "1", "true", "false"):
+        raise ConfigurationError(f"{name} must be 1 or 0.")
+    return text in ("1", "true")
+
+
+def _number(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name)
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit()) or int(text) < 1:
+        raise ConfigurationError(f"{name} must be a whole number above 0.")
+    return int(text)

@@ -1,0 +1,53 @@
+"""Businesses: the tenants that own everything else."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from holdfast.kernel.database import Transaction
+from holdfast.kernel.sql import load
+
+_SQL = load("holdfast.identity")
+
+
+@dataclass(frozen=True, slots=True)
+class Business:
+    """A tenant. `catalog_version` rises with every change of what its requests are checked against."""
+
+    id: UUID
+    slug: str
+    name: str
+    timezone: str
+    currency: str
+    locale: str
+    catalog_version: int
+
+
+async def put(tx: Transaction, *, slug: str, name: str, timezone: str, currency: str, locale: str = "en") -> Business:
+    """Make the business with this slug be so, and keep it locked against other puts until the transaction ends.
+
+    Writes nothing when it is so already. Raises InvalidBusinessSlug, InvalidCurrency.
+    """
+    await tx.run(
+        _SQL["put_business"],
+        {"slug": slug, "name": name, "timezone": timezone, "currency": currency, "locale": locale},
+    )
+    [business] = await tx.all(Business, _SQL["business_by_slug"], {"slug": slug})
+    return business
+
+
+async def find(tx: Transaction, slug_or_id: str) -> Business | None:
+    """Return the business with this id, if it reads as one, else with this slug."""
+    try:
+        business_id = UUID(slug_or_id)
+    except ValueError:
+        # PostgreSQL takes neither NUL nor half a surrogate pair, and no slug has them.
+        if not (slug_or_id.isascii() and slug_or_id.isprintable()):
+            return None
+        return await tx.first(Business, _SQL["business_by_slug"], {"slug": slug_or_id})
+    return await tx.first(Business, _SQL["business_by_id"], {"id": business_id})
+
+
+async def only(tx: Transaction) -> Business | None:
+    """Return the business if there is exactly one."""
+    found = await tx.all(Business, _SQL["two_businesses"])
+    return found[0] if len(found) == 1 else None

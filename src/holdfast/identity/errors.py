@@ -1,0 +1,30 @@
+"""What can go wrong about a business or a person."""
+
+from holdfast.kernel.errors import UserError
+
+
+class UnknownBusiness(UserError):
+    """There is no such business, or none that the caller may know of."""
+
+    code, status, message = "unknown_business", 404, "There is no such business"
+
+
+class BusinessRequired(UserError):
+    """The request names no business, and there is more than one that it could mean."""
+
+    code, status, message = "business_required", 400, "Say which business is meant"
+
+
+class InvalidBusinessSlug(UserError):
+    """A slug is words of small letters and digits, joined by hyphens, 63 characters at most."""
+
+    code, status = "invalid_business_slug", 422
+    message = "A slug is words of small letters and digits, joined by hyphens, 63 characters at most"
+    constraint = "businesses_slug_shape"
+
+
+class InvalidCurrency(UserError):
+    """A currency is three capital letters (ISO 4217)."""
+
+    code, status, message = "invalid_currency", 422, "A currency is three capital letters, like EUR"
+    constraint = "businesses_currency_shape"

@@ -1,0 +1,22 @@
+-- What must be true of audit entries, events and keys whatever they speak of (B-25, SPEC 11).
+-- Each statement returns no row on a sound database; a row is one violation: business_id, ids, problem.
+
+-- name: keys_are_unique
+-- Invariant 4: a key of a business is answered once. The id is the key.
+select k.business_id, array[k.key] as ids,
+       concat('key ', k.key, ' has ', count(*), ' answers, of ', string_agg(k.operation, ', ')) as problem
+  from idempotency_keys k
+ group by k.business_id, k.key
+having count(*) > 1;
+
+-- name: records_belong_to_a_business
+-- Invariant 9: the business of each audit entry, event and key exists. The ids are the aggregate, or the key, and
+-- the business.
+select r.business_id, array[r.id, r.business_id::text] as ids,
+       concat(r.source, ' ', r.id, ' refers to business ', r.business_id, ', which does not exist') as problem
+  from (select a.business_id, 'audit entry of' as source, a.aggregate_id::text as id from audit_log a
+        union all
+        select e.business_id, 'event of', e.aggregate_id::text from outbox_events e
+        union all
+        select k.business_id, 'key', k.key from idempotency_keys k) r
+ where not exists (select from businesses b where b.id = r.business_id);

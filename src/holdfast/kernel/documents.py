@@ -1,0 +1,114 @@
+"""The OpenAPI 3.1 document, made from the handlers themselves: their paths, docstrings and declared shapes."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from litestar.handlers import HTTPRouteHandler
+
+_PATH_PARAMETER = re.compile(r"\{(\w+):\w+\}")
+
+
+class Problem(msgspec.Struct):
+    """Every error: `code` for programs, `message` for people, `details` for what the code alone does not say."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    message: str
+    details: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Documented:
+    """What a handler takes and answers, beyond its path and docstring."""
+
+    body: Any = None
+    answers: Any = None
+    query: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    created: bool = False
+    security: str | None = None
+
+
+def documented(  # noqa: D103 - see Documented
+    body: Any = None,
+    *,
+    answers: Any = None,
+    query: Iterable[str] = (),
+    headers: Iterable[str] = (),
+    created: bool = False,
+    security: str | None = None,
+) -> dict[str, Any]:
+    return {"documented": Documented(body, answers, tuple(query), tuple(headers), created, security)}
+
+
+def openapi(handlers: Iterable[HTTPRouteHandler], version: str) -> dict[str, Any]:
+    """Return the OpenAPI document of the handlers that declare themselves."""
+    declared = [(h, d) for h in handlers if (d := h.opt.get("documented")) is not None]
+    shapes = [s for _, d in declared for s in (d.body, d.answers) if s is not None]
+    schemas, components = msgspec.json.schema_components(
+        [*shapes, Problem], ref_template="#/components/schemas/{name}"
+    )
+    references = dict(zip([*map(id, shapes), id(Problem)], schemas, strict=True))
+    paths: dict[str, Any] = {}
+    for handler, declaration in declared:
+        for path in handler.paths:
+            shown = _PATH_PARAMETER.sub(r"{\1}", path)
+            for method in handler.http_methods:
+                if method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+                    paths.setdefault(shown, {})[method.lower()] = _operation(handler, declaration, path, references)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Holdfast",
+            "version": version,
+            "description": "Bookings that are never sold twice. Times are RFC 3339; answers are in UTC.",
+        },
+        "paths": dict(sorted(paths.items())),
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "BookingToken": {"type": "apiKey", "in": "header", "name": "Booking-Token"},
+                "CronSecret": {"type": "http", "scheme": "bearer"},
+            },
+        },
+    }
+
+
+def _operation(
+    handler: HTTPRouteHandler, declaration: Documented, path: str, references: dict[int, Any]
+) -> dict[str, Any]:
+    parameters: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in _PATH_PARAMETER.findall(path)
+    ]
+    parameters += [{"name": name, "in": "query", "schema": {"type": "string"}} for name in declaration.query]
+    parameters += [{"name": name, "in": "header", "schema": {"type": "string"}} for name in declaration.headers]
+    summary = (handler.fn.__doc__ or "").strip().splitlines()[0]
+    answer: dict[str, Any] = {"description": summary}
+    if declaration.answers is not None:
+        answer["content"] = {"application/json": {"schema": references[id(declaration.answers)]}}
+    statuses = ["200", "201"] if declaration.created else [str(handler.status_code)]
+    operation: dict[str, Any] = {
+        "operationId": handler.fn.__name__,
+        "summary": summary,
+        "parameters": parameters,
+        "responses": {
+            **dict.fromkeys(statuses, answer),
+            "default": {
+                "description": "An error",
+                "content": {"application/problem+json": {"schema": references[id(Problem)]}},
+            },
+        },
+    }
+    if declaration.body is not None:
+        schema = {"application/json": {"schema": references[id(declaration.body)]}}
+        operation["requestBody"] = {"required": True, "content": schema}
+    if declaration.security is not None:
+        operation["security"] = [{declaration.security: []}]
+    return operation

@@ -1,0 +1,135 @@
+"""Bodies in, problems out: how every edge reads JSON and shows errors (H-1)."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated, Any, TypeVar
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+import msgspec
+import psycopg
+import structlog
+from litestar import MediaType, Request, Response
+from litestar.exceptions import HTTPException
+
+from holdfast.kernel.errors import NotFound, TryLater, UserError, ValidationFailed
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+MAX_BODY_BYTES = 65_536
+
+# Text that PostgreSQL can store and that fits on a screen: no NUL, no other control characters.
+Line = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$(?![\s\S])")]
+Key = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$(?![\s\S])")]
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+
+_encoder = msgspec.json.Encoder(enc_hook=lambda value: str(value))
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+
+_CODES = {
+    HTTPStatus.BAD_REQUEST: "validation_failed",
+    HTTPStatus.UNAUTHORIZED: "authentication_required",
+    HTTPStatus.FORBIDDEN: "forbidden",
+    HTTPStatus.NOT_FOUND: "not_found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "body_too_large",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported_media_type",
+    HTTPStatus.TOO_MANY_REQUESTS: "too_many_requests",
+    HTTPStatus.SERVICE_UNAVAILABLE: "overloaded",
+}
+
+
+def decode(shape: type[T], body: bytes) -> T:
+    """Return a JSON body as an object; strictly, so that a number never passes for a time or a text for a number.
+
+    An empty body is an empty object. Raises ValidationFailed, which names the member.
+    """
+    decoder = _decoders.get(shape)
+    if decoder is None:
+        decoder = _decoders[shape] = msgspec.json.Decoder(shape)
+    try:
+        return decoder.decode(body or b"{}")  # type: ignore[no-any-return]
+    except msgspec.ValidationError as invalid:
+        problem, _, path = str(invalid).partition(" - at `$")
+        field = path.rstrip("`").lstrip(".") or "body"
+        raise ValidationFailed.at(field, problem) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as malformed:
+        raise ValidationFailed.at("body", f"is not JSON: {malformed}") from None
+
+
+def decode_form(body: bytes) -> dict[str, str]:
+    """Return the fields of an HTML form; the last one of a name counts, control characters go.
+
+    Raises ValidationFailed for what is not a form.
+    """
+    try:
+        fields = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=50, errors="strict")
+    except ValueError as malformed:
+        raise ValidationFailed.at("body", f"is not a form: {malformed}") from None
+    return {name: "".join(c for c in value if c.isprintable()).strip() for name, value in fields}
+
+
+def epoch_seconds(at: datetime, field: str) -> int:
+    """Return a whole number of epoch seconds; raises ValidationFailed for a fraction of a second."""
+    if at.microsecond:
+        raise ValidationFailed.at(field, "must not have a fraction of a second")
+    return round((at - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
+
+
+def uuid_or_none(text: str) -> UUID | None:
+    """Return the UUID that a path or query names, or None when it is none."""
+    try:
+        return UUID(text) if len(text) in (32, 36) else None
+    except ValueError:
+        return None
+
+
+def json_response(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response[bytes]:
+    """Return a JSON answer that no cache keeps unless a header says otherwise."""
+    return Response(
+        _encoder.encode(content),
+        status_code=status,
+        media_type=MediaType.JSON,
+        headers={"Cache-Control": "no-store", **(headers or {})},
+    )
+
+
+def problem(
+    status: int, code: str, message: str, details: dict[str, Any], headers: dict[str, str] | None = None
+) -> Response[bytes]:
+    """Return an error in the one shape of RFC 9457 with code, message and details."""
+    body = {
+        "type": f"urn:holdfast:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": message,
+        "code": code,
+        "message": message,
+        "details": details,
+    }
+    return Response(
+        _encoder.encode(body),
+        status_code=status,
+        media_type="application/problem+json",
+        headers={"Cache-Control": "no-store", **(headers or {})},
+    )
+
+
+def render_error(_request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Return any error as a problem; what nobody foresaw is logged and shown without its details."""
+    if isinstance(error, UserError):
+        return problem(error.status, error.code, error.message, error.details, error.headers)
+    if isinstance(error, HTTPException):
+        status = error.status_code
+        code = _CODES.get(HTTPStatus(status), "http_error")
+        if status == HTTPStatus.NOT_FOUND:
+            return problem(status, code, NotFound.message, {})
+        return problem(status, code, error.detail, {}, dict(error.headers or {}))
+    if isinstance(error, psycopg.OperationalError):
+        log.warning("database_unavailable", error=type(error).__name__)
+        away = TryLater()
+        return problem(away.status, away.code, away.message, {}, away.headers)
+    log.exception("unhandled_error", exc_info=error)
+    return problem(500, "internal_error", "Something went wrong on our side; nothing was changed by this request", {})

@@ -1,0 +1,134 @@
+"""The web server's composition root: settings in, application out."""
+
+import ctypes
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Litestar, MediaType, Request, Response, get, post
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
+from litestar.static_files import create_static_files_router
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from holdfast import __version__, config, logs
+from holdfast.availability.snapshots import Snapshots
+from holdfast.booking import health, measures, pages, public_web
+from holdfast.booking import web as booking_web
+from holdfast.booking.admission import Admission
+from holdfast.booking.reservations import Reservations
+from holdfast.booking.tenancy import Tenancy
+from holdfast.booking.tokens import BookingTokens
+from holdfast.kernel.database import Database
+from holdfast.kernel.documents import documented, openapi
+from holdfast.kernel.http import MAX_BODY_BYTES, json_response, render_error
+
+log = structlog.get_logger(__name__)
+
+Call = Request[Any, Any, Any]
+
+
+class Health(msgspec.Struct):
+    """The process answers."""
+
+    status: str
+
+
+@get("/health", opt=documented(answers=Health))
+async def alive() -> Response[bytes]:
+    """Say that the process answers."""
+    return json_response(Health("ok"))
+
+
+@get("/metrics", opt=documented())
+async def metrics() -> Response[bytes]:
+    """Return the figures of this process for Prometheus."""
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+@get(["/schema", "/schema/openapi.json"], opt=documented())
+async def schema(request: Call) -> Response[bytes]:
+    """Return the OpenAPI document."""
+    return Response(request.app.state.openapi, media_type=MediaType.JSON)
+
+
+@post("/bench/echo", status_code=200)
+async def echo(request: Call) -> Response[bytes]:
+    """Return a JSON body as it came: what the stack costs without the product."""
+    return json_response(msgspec.json.decode(await request.body()))
+
+
+@get("/bench/select-1")
+async def select_one(request: Call) -> Response[bytes]:
+    """Ask the database for nothing: what one round trip costs."""
+    async with request.app.state.reservations.database.transaction() as tx:
+        return json_response({"one": await tx.value("select 1")})
+
+
+def handlers(settings: config.Settings) -> list[HTTPRouteHandler]:
+    """Return every route of the application."""
+    routes: list[HTTPRouteHandler] = [alive, metrics, schema]
+    routes += booking_web.handlers + public_web.handlers + health.handlers + pages.handlers
+    if settings.cron_secret is not None:
+        routes.append(health.cleanup_reservations)
+    if settings.bench_routes:
+        routes += [echo, select_one]
+    return routes
+
+
+def build(settings: config.Settings, app_dsn: str) -> Litestar:
+    """Return the application on a migrated database."""
+    routes = handlers(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        database = Database(app_dsn, pooler=settings.pooler)
+        await database.open()
+        await database.check_role()
+        admission = Admission(
+            database,
+            app_dsn,
+            pooler=settings.pooler,
+            queue_limit=settings.queue_limit,
+            observe=measures.observe_batch,
+        )
+        tokens = BookingTokens(config.master_key(settings))
+        app.state.reservations = Reservations(database, Snapshots(database), admission, tokens)
+        app.state.tenancy = Tenancy(database, settings.default_business)
+        try:
+            yield
+        finally:
+            await admission.close()
+            await database.close()
+
+    assets = create_static_files_router(path="/static", directories=[Path(str(files("holdfast") / "static"))])
+    return Litestar(
+        route_handlers=[*routes, assets],
+        lifespan=[lifespan],
+        exception_handlers={Exception: render_error, HTTPException: render_error},
+        request_max_body_size=MAX_BODY_BYTES,
+        logging_config=None,
+        openapi_config=None,
+        state=State({"openapi": msgspec.json.encode(openapi(routes, __version__)), "cron_secret": settings.cron_secret}),
+    )
+
+
+def create_app() -> Litestar:
+    """Return the application of a server's worker process, which ends with its parent."""
+    parent = os.environ.get("HOLDFAST_PARENT_PID")
+    if parent is not None:
+        # A killed parent would leave its workers serving.
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+        if os.getppid() != int(parent):
+            os.kill(os.getpid(), signal.SIGTERM)
+    settings = config.read(os.environ)
+    logs.configure()
+    assert settings.dsn is not None, "the server's parent passes the DSN on"
+    return build(settings, config.application_dsn(settings, settings.dsn))

@@ -1,0 +1,74 @@
+"""The worker's composition root: what runs when, on the job library's queue in PostgreSQL."""
+
+import asyncio
+import os
+
+import procrastinate
+import structlog
+from procrastinate import App, PsycopgConnector, RetryStrategy
+
+from holdfast import config, logs
+from holdfast.booking import jobs
+from holdfast.kernel.database import Database
+
+log = structlog.get_logger(__name__)
+
+# A job whose worker was killed stays `doing` for ever and keeps its lock, unless somebody sets it back.
+_STALLED_SECONDS = 120
+
+
+def build(database: Database, dsn: str) -> App:
+    """Return the jobs with their schedules, bound to a database."""
+    app = App(connector=PsycopgConnector(conninfo=dsn))
+    # Without a retry, a job that is running at a shutdown would be given up.
+    retry = RetryStrategy(max_attempts=5, exponential_wait=2)
+
+    @app.periodic(cron="* * * * * */20")
+    @app.task(name="sweep_holds", queueing_lock="sweep_holds", retry=retry)
+    async def sweep_holds(timestamp: int) -> None:  # noqa: ARG001 - the library passes the tick
+        await jobs.sweep_all(database)
+
+    @app.periodic(cron="7 * * * *")
+    @app.task(name="lay_out_schedules", queueing_lock="lay_out_schedules", retry=retry)
+    async def lay_out_schedules(timestamp: int) -> None:  # noqa: ARG001
+        await jobs.lay_out_all(database)
+
+    @app.periodic(cron="* * * * *")
+    @app.task(name="revive_stalled", queueing_lock="revive_stalled", pass_context=True, retry=retry)
+    async def revive_stalled(context: procrastinate.JobContext, timestamp: int) -> None:  # noqa: ARG001
+        manager = context.app.job_manager
+        for job in await manager.get_stalled_jobs(seconds_since_heartbeat=_STALLED_SECONDS):
+            await manager.retry_job(job)
+            log.warning("job_revived", job=job.task_name)
+
+    @app.periodic(cron="13 3 * * *")
+    @app.task(name="forget_finished", queueing_lock="forget_finished", pass_context=True, retry=retry)
+    async def forget_finished(context: procrastinate.JobContext, timestamp: int) -> None:  # noqa: ARG001
+        await context.app.job_manager.delete_old_jobs(nb_hours=72)
+
+    return app
+
+
+async def run(dsn: str, *, pooler: bool = False) -> None:
+    """Work until SIGTERM or SIGINT; a job in progress is finished or goes back to the queue."""
+    database = Database(dsn, min_connections=1, max_connections=4, pooler=pooler)
+    await database.open()
+    await database.check_role()
+    app = build(database, dsn)
+    try:
+        # The first sweep and the first look at the schedules do not wait for the clock.
+        await jobs.sweep_all(database)
+        await jobs.lay_out_all(database)
+        async with app.open_async():
+            await app.run_worker_async(concurrency=2, shutdown_graceful_timeout=10)
+    finally:
+        await database.close()
+
+
+def main() -> None:
+    """Run the worker by the settings of the environment."""
+    settings = config.read(os.environ)
+    logs.configure()
+    if settings.dsn is None:
+        raise config.ConfigurationError("Set HOLDFAST_DSN, or use `holdfast serve`, which runs a worker of its own.")
+    asyncio.run(run(config.application_dsn(settings, settings.dsn), pooler=settings.pooler))

@@ -1,0 +1,30 @@
+"""Who writes a table. Anybody may read."""
+
+OWNERS = {
+    "businesses": "identity",
+    "resources": "catalog",
+    "services": "catalog",
+    "service_resources": "catalog",
+    "programs": "catalog",
+    "program_rules": "catalog",
+    "program_resources": "catalog",
+    "program_schedules": "booking",  # laying one out takes the places of its room
+    "availability_rules": "availability",
+    "availability_overrides": "availability",
+    "calendar_busy_intervals": "availability",
+    "bookings": "booking",
+    "claims": "booking",
+    "blocks": "booking",
+    "idempotency_keys": "booking",
+    "heartbeats": "kernel",
+    "audit_log": "kernel",
+    "outbox_events": "kernel",
+    "schema_migrations": "kernel",
+}
+# Writes by another than the owner, each with its reason.
+GUESTS = {
+    ("booking", "audit_log"): "an entry is written in the transaction, and in the function, of its change",
+    ("booking", "outbox_events"): "likewise",
+    ("booking", "resources"): "a capacity changes together with the claims that it bounds",
+    ("booking", "heartbeats"): "a job says in its own transaction that it has run",
+}
