@@ -2,6 +2,8 @@
 
 import logging
 import sys
+from types import TracebackType
+from typing import Any
 
 import structlog
 
@@ -13,10 +15,28 @@ def configure() -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks,
+            structlog.processors.ExceptionRenderer(_shape_of),
             structlog.processors.JSONRenderer(),
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
     )
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+
+
+def _shape_of(raised: tuple[type[BaseException], BaseException, TracebackType | None]) -> list[dict[str, Any]]:
+    """Return where an exception came from and of which kind it is.
+
+    Neither its message nor the values of variables: both quote rows and requests, and those are people's data.
+    """
+    kind, error, trace = raised
+    frames = []
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        frames.append(f"{code.co_qualname if hasattr(code, 'co_qualname') else code.co_name}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    shapes = [{"type": kind.__name__, "sqlstate": getattr(error, "sqlstate", None), "frames": frames}]
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None:
+        shapes += _shape_of((type(cause), cause, cause.__traceback__))
+    return shapes

@@ -106,7 +106,8 @@ PLACES: dict[str, Damage] = {
         {says("claims_name_a_seat_that_exists", ANA, the("hold"), ROW)},
     ),
     "a capacity was lowered below what is taken": (
-        f"delete from claims where resource_id = '{HALL}' and not ({of('monday')}); delete from blocks;"
+        f"delete from claims where resource_id = '{HALL}' and not ({of('monday')});"
+        f"delete from blocks where id = '{the('repairs')}';"
         + claims("monday", "id = seat, capacity = 1")
         + row("resources", "hall", "capacity = 1"),
         {says("claims_name_a_seat_that_exists", HALL, the("monday"), "2")}
@@ -384,7 +385,7 @@ HISTORY: dict[str, Damage] = {
     ),
     "a key has two answers": (
         twice("idempotency_keys", f"booking_id = '{the('hold')}'")
-        + f"update idempotency_keys set operation = 'cancel' where ctid = (select max(ctid) from idempotency_keys);",
+        + "update idempotency_keys set operation = 'cancel' where ctid = (select max(ctid) from idempotency_keys);",
         {says("kernel.keys_are_unique", "key-hold")},
     ),
     "an event is missing": (

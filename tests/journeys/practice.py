@@ -195,10 +195,13 @@ def _book_slots(tenant: Tenant) -> None:
     assert tenant.move(elsewhere, version=2) == "moved"
 
     begins, ends = at("10:00", year=2020), at("11:00", year=2020)
-    assert tenant.admit(
-        tenant.asks_for_slot("past", "talk", begins, ends, solo=ana, nonce=NONCE),
-        tenant.asks_for_slot("past-open", "open", begins, ends, needs=[[studio], [limit]], party=2, nonce=NONCE),
-    ) == ["confirmed"] * 2
+    assert (
+        tenant.admit(
+            tenant.asks_for_slot("past", "talk", begins, ends, solo=ana, nonce=NONCE),
+            tenant.asks_for_slot("past-open", "open", begins, ends, needs=[[studio], [limit]], party=2, nonce=NONCE),
+        )
+        == ["confirmed"] * 2
+    )
     tenant.become("past", "no_show")
     tenant.become("past", "completed")
 

@@ -10,10 +10,37 @@ from psycopg import sql
 
 from holdfast.kernel.embedded import EmbeddedPostgres
 from holdfast.verify import VerifyError, Violation, checks, verify
-from journeys.damages import CLAIMS, HISTORY, PLACES, Finding
+from journeys.damages import ANA, CLAIMS, HISTORY, NOWHERE, PLACES, Finding, booking, claims, of, row
 from journeys.practice import NEIGHBOUR, PRACTICE, Tenant, at, clone, open_practice, the
+from journeys.references import REFERENCES
 
-DAMAGES = PLACES | CLAIMS | HISTORY
+DAMAGES = PLACES | CLAIMS | HISTORY | REFERENCES
+
+# What looks like damage and is none.
+SOUND = {
+    "a hold ran out and its place went to another": (
+        booking("hold", "expires_at = now() - interval '4 minutes'") + claims("booked", f"resource_id = '{ANA}'")
+    ),
+    "what has ended lost its claims": f"delete from claims where {of('past')} or {of('past-open')};",
+    "a party takes one place of a practitioner": booking("booked", "party_size = 3"),
+    "a resource got more places after a party had taken its one": (
+        booking("booked", "party_size = 3")
+        + row("resources", "ben", "capacity = 5")
+        + "update claims set capacity = 5 where coalesce(booking_id, schedule_id, block_id)"
+        f" in ('{the('booked')}', '{the('paid')}');"
+    ),
+    "a service has changed since it was booked": (
+        row("services", "duo", "buffer_before_minutes = 60, buffer_after_minutes = 60, duration_minutes = 90")
+        + row("services", "open", "pool_id = null, max_simultaneous_bookings = null")
+        + f"delete from service_resources where service_id in ('{the('duo')}', '{the('open')}');"
+    ),
+    "a hold was prolonged": booking("hold", "version = 7, expires_at = expires_at + interval '1 hour'"),
+    "keys were forgotten": "delete from idempotency_keys;",
+    "other things have a history and events": (
+        f"insert into audit_log values ('{the('business')}', '{NOWHERE}', 1, 'block', 'made', null, null, 'staff');"
+        f"insert into outbox_events values ('{the('business')}', '{the('group')}', 1, default, 'ProgramChanged');"
+    ),
+}
 
 
 def findings(uri: str) -> set[Finding]:
@@ -124,3 +151,118 @@ def test_a_violation_is_a_sentence(damage: Callable[[str], str]) -> None:
             f"schedule {the('monday')} counts 8 places taken, but its bookings take 9",
         )
     ]
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_what_is_allowed_is_not_reported(name: str, damage: Callable[[str], str]) -> None:
+    """What later changes of the catalog, of capacities and of holds leave behind is no violation (B-25)."""
+    assert verify(damage(SOUND[name]), lambda _: None) == []
+
+
+def test_changes_of_capacity_leave_a_sound_database(postgres: EmbeddedPostgres, healthy: str) -> None:
+    """Raising and lowering capacities through the product breaks no invariant (B-2, B-25, SPEC 11 invariants 1 and 2)."""
+    name = clone(postgres, f"capacities_{uuid4().hex[:12]}", healthy)
+    with psycopg.connect(postgres.uri(database=name)) as connection:
+        tenant = Tenant(connection, PRACTICE)
+        for resource, capacity in [("ana", 3), ("studio", 2), ("hall", 4), ("hall", 1), ("limit", 5), ("room", 7)]:
+            change = "select change_capacity(%(business)s, %(id)s, %(capacity)s)"
+            assert tenant.run(change, id=tenant.id(resource), capacity=capacity) is None
+    assert verify(postgres.uri(database=name), lambda _: None) == []
+
+
+def test_transitions_are_those_of_the_database(
+    postgres: EmbeddedPostgres, healthy: str, damage: Callable[[str], str]
+) -> None:
+    """A history may change states exactly as the database lets a booking change them (B-25, SPEC 11 invariant 3)."""
+    with psycopg.connect(postgres.uri(database=healthy)) as connection:
+        refused = connection.execute(EVERY_PAIR + REFUSED_PAIRS).fetchall()
+    uri = damage(f"{EVERY_PAIR} {HISTORY_OF_EACH_PAIR}".replace("the_business", the("business")))
+    found = {
+        violation.ids[0]
+        for violation in verify(uri, lambda _: None)
+        if violation.check == "booking.history_follows_the_transitions" and violation.ids[1] == "2"
+    }
+    assert found == {str(pair) for (pair,) in refused}
+    assert len(found) == 9 * 8 - 15
+
+
+EVERY_PAIR = """
+with states (state) as (values ('held'), ('pending_payment'), ('confirmed'), ('completed'), ('no_show'),
+                               ('cancelled'), ('refunded'), ('expired'), ('released')),
+pairs as (select a.state as before, b.state as after, md5(a.state || ' ' || b.state)::uuid as id
+            from states a, states b)
+"""
+REFUSED_PAIRS = "select id from pairs where before <> after and not booking_may_become(before, after)"
+HISTORY_OF_EACH_PAIR = """
+, made as (
+    insert into bookings (business_id, id, starts_at, ends_at, party_size, state, version, held_at, price_minor,
+                          currency)
+    select 'the_business', id, '2020-05-02', '2020-05-03', 1, after, 2, now(), 0, 'RUB' from pairs
+)
+insert into audit_log (business_id, aggregate_id, version, aggregate_type, action, from_state, to_state, actor)
+select 'the_business', id, 1, 'booking', 'commit', null, before, 'client' from pairs
+union all
+select 'the_business', id, 2, 'booking', 'change', before, after, 'client' from pairs
+"""
+
+
+def test_one_snapshot_is_judged(postgres: EmbeddedPostgres, healthy: str) -> None:
+    """What is committed while verify runs is judged as a whole by the next run, not in part by this one (B-25, K-1)."""
+    uri = postgres.uri(database=clone(postgres, f"busy_{uuid4().hex[:12]}", healthy))
+    told: list[str] = []
+
+    def commit_meanwhile(progress: str) -> None:
+        told.append(progress)
+        if len(told) == 1:
+            with psycopg.connect(uri, options="-c session_replication_role=replica") as connection:
+                connection.execute(f"delete from bookings where id = '{the('moved')}'".encode())
+
+    assert verify(uri, commit_meanwhile) == []
+    assert told == [f"verifying {number}/{len(checks())}: {name}" for number, name in enumerate(checks(), 1)]
+    assert ("booking.histories_have_a_booking", (the("moved"),)) in findings(uri)
+
+
+def test_who_does_not_see_all_rows_is_refused(postgres: EmbeddedPostgres, healthy: str) -> None:
+    """A role under row-level security is refused, since it would find an emptied database sound (B-25, D-9)."""
+    with psycopg.connect(postgres.uri(database="postgres"), autocommit=True) as admin:
+        admin.execute("create role verify_owner login in role holdfast_owner")
+        admin.execute("create role verify_auditor login bypassrls in role pg_read_all_data")
+    try:
+        for role in ("holdfast_app", "verify_owner"):
+            with pytest.raises(VerifyError, match=f"{role} is subject to row-level security"):
+                verify(postgres.uri(user=role, database=healthy), lambda _: None)
+        assert verify(postgres.uri(user="verify_auditor", database=healthy), lambda _: None) == []
+    finally:
+        with psycopg.connect(postgres.uri(database="postgres"), autocommit=True) as admin:
+            admin.execute("drop role verify_owner, verify_auditor")
+
+
+def test_database_of_another_release_is_refused(postgres: EmbeddedPostgres) -> None:
+    """A database without the tables of this release is not called sound: verify says to migrate it (B-25)."""
+    with pytest.raises(VerifyError, match=r"run `holdfast migrate` first: relation .* does not exist"):
+        verify(postgres.uri(database="postgres"), lambda _: None)
+
+
+def test_every_check_is_proved_to_find(postgres: EmbeddedPostgres, healthy: str) -> None:
+    """Each check says which invariant it is for, answers in one shape, and finds one of the damages (B-25)."""
+    proved = {check for _, expected in DAMAGES.values() for check, _ in expected}
+    assert proved == set(checks())
+    with psycopg.connect(postgres.uri(database=healthy)) as connection:
+        for name, statement in checks().items():
+            assert re.match(r"-- Invariant [1-9]: ", statement), name
+            shape = connection.execute(statement).description or []
+            assert [(column.name, column.type_display) for column in shape] == [
+                ("business_id", "uuid"),
+                ("ids", "text[]"),
+                ("problem", "text"),
+            ], name
+
+
+def test_every_reference_is_checked(postgres: EmbeddedPostgres, healthy: str) -> None:
+    """Each foreign key of a table of ours has a damage of its own among those that verify finds (SPEC 11 invariant 9)."""
+    with psycopg.connect(postgres.uri(database=healthy)) as connection:
+        found = connection.execute(
+            "select conname from pg_constraint where contype = 'f' and connamespace = 'public'::regnamespace"
+            " and conrelid::regclass::text not like 'procrastinate%'"
+        ).fetchall()
+    assert {name for (name,) in found} == set(REFERENCES)

@@ -615,7 +615,7 @@ begin
     -- Somebody may have moved a booking between the reading and the locking.
     if exists (select from bookings b
                 where b.business_id = p_business_id and b.id = any (p_booking_ids)
-                  and b.schedule_id <> all (coalesce(v_schedules, '{}')))
+                  and b.schedule_id is not null and b.schedule_id <> all (coalesce(v_schedules, '{}')))
        or exists (select from claims c
                    join resources r on r.business_id = c.business_id and r.id = c.resource_id
                   where c.business_id = p_business_id and c.booking_id = any (p_booking_ids)

@@ -245,8 +245,8 @@ async def schedules(request: Call, slug: str) -> Response[bytes]:
         page = await list_schedules(
             tx,
             slug,
-            _instant(first, zone),
-            _instant(last, zone),
+            start=_instant(first, zone),
+            end=_instant(last, zone),
             cursor=asked.get("cursor"),
             limit=limit,
         )

@@ -7,7 +7,6 @@ from typing import NoReturn
 from uuid import UUID
 
 import msgspec
-import structlog
 
 from holdfast.availability.slots import Offering
 from holdfast.availability.snapshots import Snapshot, Snapshots
@@ -27,6 +26,7 @@ from holdfast.booking.errors import (
     UnknownSchedule,
     UnknownService,
 )
+from holdfast.booking.measures import CONFLICTS
 from holdfast.booking.tokens import BookingTokens, new_nonce
 from holdfast.catalog.services import Service
 from holdfast.identity.errors import UnknownBusiness
@@ -34,8 +34,6 @@ from holdfast.kernel.database import Database
 from holdfast.kernel.errors import TryLater, UserError
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.rounds import Rounds
-
-log = structlog.get_logger(__name__)
 
 _STALE_TRIES = 5
 
@@ -210,7 +208,7 @@ class Reservations:
     async def conflict_details(self, business_id: UUID, place: Place, party: int) -> dict[str, object]:
         """Return the details of a slot conflict: the alternatives, as the API shows them."""
         found = await self.alternatives(business_id, place, party)
-        log.info("booking_conflict", service_slug=place.service.slug)
+        CONFLICTS.labels(place.service.slug).inc()
         return {
             "alternatives": [
                 {"start": utc_text(a.slot.start), "end": utc_text(a.slot.end), "resourceId": a.resource_id}

@@ -202,9 +202,9 @@ async def follow_capacity(tx: Transaction, program: Program, before: int) -> int
 async def list_schedules(
     tx: Transaction,
     program_slug: str,
-    *,
     start: datetime | None = None,
     end: datetime | None = None,
+    *,
     cursor: str | None = None,
     limit: int = 100,
 ) -> SchedulePage:

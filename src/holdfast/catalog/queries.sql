@@ -21,9 +21,15 @@ on conflict on constraint resources_slug do update
        always_open = excluded.always_open, active = true
 returning id;
 
+-- name: capacity
+select capacity from resources where business_id = %(business_id)s and id = %(id)s;
+
+-- name: expire_holds
+-- A hold that has run out must not keep a capacity up (B-4). The limit is out of reach: all of them.
+select expire_holds(%(business_id)s, 1000000);
+
 -- name: change_capacity
-select case when capacity <> %(capacity)s then change_capacity(business_id, id, %(capacity)s) end as peak
-  from resources where business_id = %(business_id)s and id = %(id)s;
+select change_capacity(%(business_id)s, %(id)s, %(capacity)s);
 
 -- name: deactivate_resources
 update resources set active = false

@@ -70,12 +70,15 @@ async def set_capacity(tx: Transaction, resource_id: UUID, capacity: int) -> Non
 
     Raises CapacityBelowPeak, after which the transaction must be rolled back; NotFound.
     """
-    found = await tx.rows(
-        _SQL["change_capacity"], {"business_id": tx.business_id, "id": resource_id, "capacity": capacity}
-    )
-    if not found:
+    values = {"business_id": tx.business_id, "id": resource_id, "capacity": capacity}
+    now = await tx.value(_SQL["capacity"], values)
+    if now is None:
         raise NotFound
-    peak = found[0]["peak"]
+    if capacity == now:
+        return
+    if capacity < now:
+        await tx.run(_SQL["expire_holds"], values)
+    peak = await tx.value(_SQL["change_capacity"], values)
     if peak is not None:
         raise CapacityBelowPeak(details={"peak": peak, "resourceId": str(resource_id)})
 

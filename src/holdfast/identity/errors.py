@@ -9,12 +9,6 @@ class UnknownBusiness(UserError):
     code, status, message = "unknown_business", 404, "There is no such business"
 
 
-class BusinessRequired(UserError):
-    """The request names no business, and there is more than one that it could mean."""
-
-    code, status, message = "business_required", 400, "Say which business is meant"
-
-
 class InvalidBusinessSlug(UserError):
     """A slug is words of small letters and digits, joined by hyphens, 63 characters at most."""
 
