@@ -1,6 +1,11 @@
 """Real PostgreSQL for every test: one server a run, one migrated template, a database of its own where a test asks."""
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -64,6 +69,36 @@ async def database(app_uri: str) -> AsyncIterator[Database]:
     await opened.open()
     yield opened
     await opened.close()
+
+
+@dataclass(frozen=True)
+class Server:
+    """`holdfast serve --demo` as a process of its own, on a database of its own."""
+
+    url: str
+    dsn: str
+    pid: int
+
+
+@pytest.fixture(scope="session")
+def server(postgres: EmbeddedPostgres) -> Iterator[Server]:
+    """A running server with the demo business; tests share it and keep out of each other's days."""
+    dsn = postgres.uri(database=_create(postgres, "served"))
+    environment = {
+        **os.environ,
+        "HOLDFAST_MASTER_KEY": "11" * 32,
+        "HOLDFAST_PUBLIC_WRITES_PER_MINUTE": "0",
+        "CRON_SECRET": "a cron secret",
+    }
+    command = [sys.executable, "-m", "holdfast", "serve", "--dsn", dsn, "--port", "0", "--demo", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None, "stdout is a pipe"
+        line = process.stdout.readline()
+        assert line, "the server did not start; its reason is on stderr"
+        ready = json.loads(line)
+        yield Server(ready["url"], dsn, ready["pid"])
+        process.terminate()
+        assert process.wait(30) == 0
 
 
 def _create(postgres: EmbeddedPostgres, name: str) -> str:

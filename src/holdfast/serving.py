@@ -7,6 +7,7 @@ everything in the reverse order. Whatever kills it takes its children with it.
 import ctypes
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from granian.constants import Interfaces
+from granian.constants import Interfaces, Loops, RuntimeModes
 from granian.server import Server
 
 from holdfast import config
@@ -29,6 +30,7 @@ from holdfast.kernel.migrate import migrate
 _START_SECONDS = 60
 _STOP_SECONDS = 20
 _DRAIN_SECONDS = 15
+_MOST_CONNECTIONS = 20_000
 
 
 class ServeError(Exception):
@@ -111,6 +113,8 @@ def run_web(host: str, port: int, workers: int) -> None:
     """Run the web server in this process until SIGTERM; requests in flight are finished."""
     end_with_parent()
     os.environ["HOLDFAST_PARENT_PID"] = str(os.getpid())
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     Server(
         "holdfast.web:create_app",
         factory=True,
@@ -118,6 +122,13 @@ def run_web(host: str, port: int, workers: int) -> None:
         port=port,
         interface=Interfaces.ASGI,
         workers=workers,
+        loop=Loops.uvloop,
+        runtime_mode=RuntimeModes.mt,
+        runtime_threads=1,
+        # Both count connections, not requests: beyond them clients would wait without an answer. The bound of what is
+        # accepted for work is the turnstile's, which answers 503.
+        backlog=16_384,
+        backpressure=_MOST_CONNECTIONS,
         respawn_failed_workers=True,
         workers_kill_timeout=_DRAIN_SECONDS,
         log_enabled=True,

@@ -62,14 +62,9 @@ def test_a_rule_holds_from_its_first_to_its_last_day() -> None:
     last = MONDAY + 2 * DAY
     hours = Hours(
         BERLIN,
-        [
-            WeeklyRule(day, time(22), time(2), valid_from=MONDAY, valid_until=last)
-            for day in range(7)
-        ],
+        [WeeklyRule(day, time(22), time(2), valid_from=MONDAY, valid_until=last) for day in range(7)],
     )
-    assert [
-        window.opens for window in hours.windows(MONDAY - 9 * DAY, last + 9 * DAY)
-    ] == [
+    assert [window.opens for window in hours.windows(MONDAY - 9 * DAY, last + 9 * DAY)] == [
         at(MONDAY, 22),
         at(MONDAY + DAY, 22),
         at(last, 22),
@@ -188,9 +183,7 @@ def test_an_afternoon_is_not_moved_by_the_morning() -> None:
     """After the clocks change, 13 to 18 is offered as 13 to 18 (field pain 19, A-5)."""
     hours = Hours(BERLIN, every_day(time(13), time(18)))
     for day, offset in [(SUNDAY_OF_SPRING, "+02:00"), (SUNDAY_OF_AUTUMN, "+01:00")]:
-        assert starts_on(hours, day, 60) == [
-            f"{hour}:00:00{offset}" for hour in (13, 14, 15, 16, 17)
-        ]
+        assert starts_on(hours, day, 60) == [f"{hour}:00:00{offset}" for hour in (13, 14, 15, 16, 17)]
 
 
 def test_slots_step_in_elapsed_time() -> None:
@@ -249,6 +242,61 @@ def test_a_slot_runs_on_into_a_touching_window() -> None:
     assert not hours.offers(opens + 80 * MINUTE, 10 * MINUTE, 40 * MINUTE)
 
 
+def test_a_slot_may_last_for_days() -> None:
+    """A slot that is longer than any window is listed where windows join (A-2, A-4)."""
+    hours = Hours(BERLIN, every_day(time(0), time(0)), [Override(MONDAY + 6 * DAY)])
+    first, last = at(MONDAY, 0), at(MONDAY + 2 * DAY, 0)
+    five_days = 5 * 24 * HOUR
+    assert hours.starts(first, last, five_days, 12 * HOUR) == [first, first + 12 * HOUR, first + 24 * HOUR]
+    assert not hours.offers(first + 36 * HOUR, five_days, 12 * HOUR)
+
+
+def test_overlapping_windows_keep_their_own_grids() -> None:
+    """A start that two windows offer is told once; no window lends its grid (A-2)."""
+    nine, end = at(MONDAY, 9), at(MONDAY, 17)
+    same_grid = Hours(
+        BERLIN,
+        [WeeklyRule(0, time(9), time(12)), WeeklyRule(0, time(10), time(13))],
+    )
+    assert same_grid.starts(nine, end, HOUR, HOUR) == [*range(nine, nine + 4 * HOUR, HOUR)]
+    other_grid = Hours(
+        BERLIN,
+        [WeeklyRule(0, time(9), time(10)), WeeklyRule(0, time(9, 30), time(12))],
+    )
+    minutes = [0, 30, 90]
+    expected = [nine + minute * MINUTE for minute in minutes]
+    assert other_grid.starts(nine, end, HOUR, HOUR) == expected
+    assert not other_grid.offers(nine + HOUR, HOUR, HOUR)
+    nested = Hours(
+        BERLIN,
+        [
+            WeeklyRule(0, time(9), time(15)),
+            WeeklyRule(0, time(10), time(11)),
+            WeeklyRule(0, time(15), time(16)),
+        ],
+    )
+    last_start = at(MONDAY, 14)
+    assert nested.starts(last_start, end, 2 * HOUR, HOUR) == [last_start]
+
+
+def test_clocks_may_go_back_across_midnight() -> None:
+    """Where the date goes back, windows of the days around still count (A-1, A-5)."""
+    zone = "America/St_Johns"
+    # At 00:01 on the 7th the clocks went back to 23:01 on the 6th.
+    friday, saturday, sunday = (date(2010, 11, day) for day in (5, 6, 7))
+    midnight = day_bounds(sunday, zone)[0]
+    night = Hours(zone, [], [Override(friday, time(23, 45), time(23, 30))])
+    assert night.covers(midnight, midnight + MINUTE)
+    assert night.covers(midnight, closing_instant(saturday, time(23, 30), zone))
+    assert len(night.starts(midnight, midnight + MINUTE, MINUTE, MINUTE)) == 1
+    early = Hours(zone, [], [Override(sunday, time(0), time(2))])
+    second_evening = midnight + 30 * MINUTE
+    assert local_text(second_evening, zone) == "2010-11-06T23:30:00-03:30"
+    assert early.covers(second_evening, second_evening + MINUTE)
+    assert early.offers(second_evening, MINUTE, 30 * MINUTE)
+    assert early.starts(second_evening, second_evening + 1, MINUTE, 30 * MINUTE) == [second_evening]
+
+
 def test_always_open_offers_every_instant() -> None:
     """A resource that is always open takes any start, and lists steps (A-2)."""
     hours = Hours(BERLIN, [], [Override(SUNDAY_OF_AUTUMN)], always_open=True)
@@ -298,7 +346,7 @@ def test_the_days_that_are_kept_are_bounded() -> None:
     told = hours.windows(days[0], days[-1])
     assert told == [window for day in days for window in hours.windows(day, day)]
     assert len(told) == len(days)
-    assert len(hours._days) <= hours_module._DAYS_KEPT  # noqa: SLF001
+    assert len(hours._days) <= hours_module._DAYS_KEPT
 
 
 # Properties
@@ -336,18 +384,14 @@ class Case(NamedTuple):
     def windows(self, day: date) -> list[Window]:
         """Return the windows of a day, as A-1 defines them."""
         walls: list[tuple[time | None, time | None]] = [
-            (override.opens, override.closes)
-            for override in self.overrides
-            if override.day == day
+            (override.opens, override.closes) for override in self.overrides if override.day == day
         ]
         if not walls:
             walls = [
                 (rule.opens, rule.closes)
                 for rule in self.rules
                 if rule.weekday == day.weekday()
-                and (rule.valid_from or date.min)
-                <= day
-                <= (rule.valid_until or date.max)
+                and (rule.valid_from or date.min) <= day <= (rule.valid_until or date.max)
             ]
         found: set[Window] = set()
         for opens, closes in walls:
@@ -416,9 +460,7 @@ def test_covered_is_open_at_every_minute(case: Case, shift: int, length: int) ->
 
 @quick
 @given(cases(), st.integers(-30 * 60, 30 * 60), lengths, lengths)
-def test_starts_are_the_slots_that_are_offered(
-    case: Case, shift: int, duration: int, step: int
-) -> None:
+def test_starts_are_the_slots_that_are_offered(case: Case, shift: int, duration: int, step: int) -> None:
     """What is listed is offered, on the grid of an open window (A-2, A-4, A-5)."""
     windows = [window for day in case.days for window in case.windows(day)]
     minutes = {m for w in windows for m in range(w.opens, w.closes, MINUTE)}
@@ -427,10 +469,7 @@ def test_starts_are_the_slots_that_are_offered(
     expected = [
         start
         for start in range(first, last, MINUTE)
-        if any(
-            window.opens <= start < window.closes and (start - window.opens) % step == 0
-            for window in windows
-        )
+        if any(window.opens <= start < window.closes and (start - window.opens) % step == 0 for window in windows)
         and all(m in minutes for m in range(start, start + duration, MINUTE))
     ]
     hours = Hours(case.zone, case.rules, case.overrides)
@@ -441,9 +480,7 @@ def test_starts_are_the_slots_that_are_offered(
 
 @quick
 @given(st.sampled_from(PLACES), st.integers(-2_000, 2_000), lengths, lengths)
-def test_always_open_lists_what_it_offers(
-    place: tuple[str, date], shift: int, duration: int, step: int
-) -> None:
+def test_always_open_lists_what_it_offers(place: tuple[str, date], shift: int, duration: int, step: int) -> None:
     """What is always open lists a grid from each day's beginning (A-2, A-4)."""
     zone, day = place
     hours = Hours(zone, always_open=True)

@@ -72,14 +72,8 @@ def distinct_transitions() -> list[tuple[str, int]]:
     kept: dict[tuple[datetime, ...], str] = {}
     for name, transitions in transitions_by_zone().items():
         zone = ZoneInfo(name)
-        kept.setdefault(
-            tuple(wall_at(instant, zone) for instant in (FIRST, *transitions)), name
-        )
-    return [
-        (name, transition)
-        for name in kept.values()
-        for transition in transitions_by_zone()[name]
-    ]
+        kept.setdefault(tuple(wall_at(instant, zone) for instant in (FIRST, *transitions)), name)
+    return [(name, transition) for name in kept.values() for transition in transitions_by_zone()[name]]
 
 
 class Clock:
@@ -95,9 +89,7 @@ class Clock:
             *range(quarter - 26 * HOUR, quarter + 26 * HOUR, 900),
             *range(transition - 4 * HOUR, transition + 4 * HOUR, 60),
         }
-        self.read: list[tuple[datetime, int]] = [
-            (wall_at(minute, zone), minute) for minute in sorted(minutes)
-        ]
+        self.read: list[tuple[datetime, int]] = [(wall_at(minute, zone), minute) for minute in sorted(minutes)]
         self.shown: dict[datetime, list[int]] = {}
         for wall, minute in self.read:
             self.shown.setdefault(wall, []).append(minute)
@@ -146,16 +138,14 @@ def test_edges_and_days_are_what_the_clock_shows() -> None:
         for instant in (transition - 1, transition):
             day = wall_at(instant, zone).date()
             bounds = tuple(
-                clock.first_at_or_past(datetime.combine(midnight_of, MIDNIGHT))
-                for midnight_of in (day, day + DAY)
+                clock.first_at_or_past(datetime.combine(midnight_of, MIDNIGHT)) for midnight_of in (day, day + DAY)
             )
             assert walltime.day_bounds(day, name) == bounds, f"{name}: {day}"
 
 
 # Wall times of rules; a closing one at or before the opening one is on the next day.
 RULES = [
-    (time(opens), time(closes))
-    for opens, closes in [(13, 18), (9, 17), (0, 0), (22, 6), (1, 4), (0, 5), (2, 3)]
+    (time(opens), time(closes)) for opens, closes in [(13, 18), (9, 17), (0, 0), (22, 6), (1, 4), (0, 5), (2, 3)]
 ] + [(time(23, 30), time(3, 30)), (time(0, 15), time(1, 45))]
 SLOT_SECONDS = 30 * 60
 
@@ -230,9 +220,7 @@ def test_text_names_one_instant() -> None:
         ("America/Havana", "2024-11-03", "00:00", "00:00:00-04:00", "00:00:00-05:00"),
     ],
 )
-def test_an_edge_is_resolved_as_promised(
-    zone: str, day: str, wall: str, opening: str, closing: str
-) -> None:
+def test_an_edge_is_resolved_as_promised(zone: str, day: str, wall: str, opening: str, closing: str) -> None:
     """A missing edge moves past the gap; a repeated one is the wider one (A-5)."""
     edge = date.fromisoformat(day), time.fromisoformat(wall), zone
     opens, closes = walltime.opening_instant(*edge), walltime.closing_instant(*edge)
@@ -257,9 +245,7 @@ def test_an_edge_is_resolved_as_promised(
         ("Pacific/Apia", "2011-12-31", 24, "2011-12-31T00:00:00+14:00"),
     ],
 )
-def test_a_day_is_as_long_as_its_zone_says(
-    zone: str, day: str, hours: float, begins: str
-) -> None:
+def test_a_day_is_as_long_as_its_zone_says(zone: str, day: str, hours: float, begins: str) -> None:
     """Days of 23, 24.5, 25 hours, without midnight, and skipped ones fit (A-5)."""
     start, end = walltime.day_bounds(date.fromisoformat(day), zone)
     assert walltime.local_text(start, zone) == begins
@@ -334,7 +320,7 @@ print(noon.replace(tzinfo=after).isoformat())
 at = walltime.opening_instant(noon.date(), noon.time(), "Europe/Moscow")
 print(walltime.local_text(at, "Europe/Moscow"), walltime.utc_text(at))
 """
-    told = subprocess.run(  # noqa: S603 - our own interpreter and text
+    told = subprocess.run(
         [sys.executable, "-c", program],
         env={**os.environ, "PYTHONTZPATH": str(tmp_path)},
         capture_output=True,

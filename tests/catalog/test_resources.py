@@ -20,6 +20,7 @@ ROOM: dict[str, Any] = {"slug": "room", "name": "Room", "kind": "room"}
 
 
 async def only_resource(run: Any) -> Resource:
+    """Return the one resource."""
     [resource] = [each for each in await run(resources_of) if each.kind != "pool"]
     return resource
 
@@ -42,9 +43,7 @@ async def test_put_says_all_of_a_resource(run: Any) -> None:
         {"always_open": True},
     ],
 )
-async def test_only_a_change_writes(
-    run: Any, version: Callable[[], Awaitable[int]], change: dict[str, Any]
-) -> None:
+async def test_only_a_change_writes(run: Any, version: Callable[[], Awaitable[int]], change: dict[str, Any]) -> None:
     """A put that changes nothing writes nothing, and one that changes a field raises the catalog version (K-2)."""
     made = await run(lambda tx: put_resource(tx, **ROOM))
     before = await version()
@@ -73,6 +72,7 @@ async def test_what_was_taken_out_comes_back(run: Any) -> None:
 
 
 async def offered(run: Any, capacity: int) -> tuple[UUID, UUID]:
+    """Make a resource of this capacity and a service on it; return the ids of service and resource."""
     resource_id = await run(lambda tx: put_resource(tx, **ROOM, capacity=capacity))
     service_id = await run(
         lambda tx: put_service(tx, slug="s", name="S", duration_minutes=60, requirements=[[resource_id]])

@@ -16,6 +16,8 @@ ADDRESSES = re.compile(
     r"pypi\.org|pythonhosted\.org|registry\.npmjs|npmjs\.org|deb\.debian|--(?:extra-)?index[-]url|--find[-]links|\"resolved\":"
 )
 LEFT_BEHIND = re.compile(r"\b(?:TO(?:)DO|FIX(?:)ME|XX(?:)X|HA(?:)CK)\b")
+# Plans and briefs that are not part of the repository: a reader could not follow the reference.
+ELSEWHERE = re.compile(r"\b(?:SP[E]C|DES[I]GN|STY[L]E|TOO[L]S)(?:\.md|[ ,]+(?:section )?\d)|\bacceptanc[e]/")
 
 MONEY = re.compile(r"(?:^|_)(?:price|amount|money|cost|fee|total|minor)(?:_|$|s$)")
 
@@ -84,6 +86,17 @@ def test_the_repository_is_at_home_on_any_machine() -> None:
         if (match := MACHINE_PATHS.search(line) or ADDRESSES.search(line))
     ]
     assert found == []
+
+
+def test_nothing_outside_the_repository_is_cited() -> None:
+    """No file refers to a document that a reader of the repository does not have."""
+    cited = [
+        f"{name}:{number}: {match.group()}"
+        for name, text in texts()
+        for number, line in enumerate(text.splitlines(), 1)
+        if (match := ELSEWHERE.search(line))
+    ]
+    assert cited == []
 
 
 def test_money_is_counted_in_whole_minor_units() -> None:

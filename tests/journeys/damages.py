@@ -70,6 +70,12 @@ def twice(table: str, condition: str) -> str:
     return f"insert into {table} select * from {table} where {condition};"
 
 
+def event(aggregate_id: str, kind: str) -> str:
+    """Return SQL that inserts an event."""
+    values = f"'{the('business')}', '{aggregate_id}', 1, '{kind}'"
+    return f"insert into outbox_events (business_id, aggregate_id, version, type) values ({values});"
+
+
 def key(name: str, assignments: str) -> str:
     """Return SQL that changes an idempotency key."""
     return f"update idempotency_keys set {assignments} where business_id = '{the('business')}' and key = '{name}';"
@@ -401,13 +407,11 @@ HISTORY: dict[str, Damage] = {
         {says("changes_and_events_match", the("moved"), "3"), says("history_ends_at_the_booking", the("moved"))},
     ),
     "an event speaks of a hold": (
-        "insert into outbox_events (business_id, aggregate_id, version, type)"
-        f" values ('{the('business')}', '{the('hold')}', 1, 'Held');",
+        event(the("hold"), "Held"),
         {says("changes_and_events_match", the("hold"), "1")},
     ),
     "an event speaks of a booking that is nowhere": (
-        "insert into outbox_events (business_id, aggregate_id, version, type)"
-        f" values ('{the('business')}', '{NOWHERE}', 1, 'AppointmentConfirmed');",
+        event(NOWHERE, "AppointmentConfirmed"),
         {says("changes_and_events_match", NOWHERE, "1")},
     ),
 }

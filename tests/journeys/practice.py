@@ -128,9 +128,9 @@ def open_practice(connection: Connection, name: str) -> None:
 
 
 def _furnish(tenant: Tenant) -> None:
+    columns = "id, slug, name, timezone, currency"
     tenant.run(
-        "insert into businesses (id, slug, name, timezone, currency) values (%(business)s, %(slug)s, 'B', 'UTC', 'RUB')",
-        slug=tenant.name,
+        f"insert into businesses ({columns}) values (%(business)s, %(slug)s, 'B', 'UTC', 'RUB')", slug=tenant.name
     )
     for slug, kind, capacity in (
         ("ana", "practitioner", 1),

@@ -3,6 +3,8 @@
 The database refuses each by the constraint of that name; without the constraint `verify` finds it.
 """
 
+from typing import Any
+
 from journeys.damages import ANA, NOWHERE, ROOM, ROW, Damage, says
 from journeys.practice import NEIGHBOUR, at, the
 
@@ -17,14 +19,14 @@ def theirs(name: str) -> str:
     return the(name, NEIGHBOUR)
 
 
-def row(table: str, business: str = MINE, **values: object) -> str:
+def row(table: str, business: str = MINE, **values: Any) -> str:
     """Return SQL that inserts a row."""
     names = ", ".join(["business_id", *values])
     texts = ", ".join(f"'{value}'" for value in [business, *values.values()])
     return f"insert into {table} ({names}) overriding system value values ({texts});"
 
 
-def offering(**values: object) -> dict[str, object]:
+def offering(**values: Any) -> dict[str, Any]:
     """Return the columns of a service or a program."""
     return {"id": NEW, "slug": "new", "name": "new", "duration_minutes": 60} | values
 
@@ -32,7 +34,7 @@ def offering(**values: object) -> dict[str, object]:
 def released(**offered: str) -> str:
     """Return SQL that inserts a booking that was released, and so has neither claims nor history."""
     times = {"starts_at": at("10:00"), "ends_at": at("11:00"), "held_at": at("10:00", year=2020)}
-    terms = {"party_size": 1, "state": "released", "price_minor": 0, "currency": "RUB"}
+    terms: dict[str, Any] = {"party_size": 1, "state": "released", "price_minor": 0, "currency": "RUB"}
     return row("bookings", id=NEW, **times, **terms, **offered)
 
 
@@ -41,19 +43,8 @@ def claim(resource: str, **owner: str) -> str:
     return row("claims", id=ROW, resource_id=resource, capacity=1, seat=1, during=PAST, **owner)
 
 
+# By the name of the foreign key.
 REFERENCES: dict[str, Damage] = {
-    "audit_log_business_id_fkey": (
-        row("audit_log", NOWHERE, aggregate_id=NEW, version=1, aggregate_type="thing", action="do", actor="staff"),
-        {says(RECORDS, NEW, NOWHERE)},
-    ),
-    "outbox_events_business_id_fkey": (
-        row("outbox_events", NOWHERE, aggregate_id=NEW, version=1, type="Thing"),
-        {says(RECORDS, NEW, NOWHERE)},
-    ),
-    "idempotency_keys_business_id_fkey": (
-        row("idempotency_keys", NOWHERE, key="key", operation="reserve", request_hash="00", answer="{}"),
-        {says(RECORDS, "key", NOWHERE)},
-    ),
     "resources_business_id_fkey": (
         row("resources", NOWHERE, id=NEW, slug="new", name="new", kind="room", capacity=1),
         {says(CATALOG, NEW, NOWHERE)},
@@ -140,5 +131,21 @@ REFERENCES: dict[str, Damage] = {
     "claims_block": (
         claim(ROOM, block_id=theirs("repairs")),
         {says(BOOKINGS, ROW, theirs("repairs"))},
+    ),
+}
+
+# What is written on the path of admission has no foreign key to its business.
+WITHOUT_FOREIGN_KEY: dict[str, Damage] = {
+    "an audit entry belongs to no business": (
+        row("audit_log", NOWHERE, aggregate_id=NEW, version=1, aggregate_type="thing", action="do", actor="staff"),
+        {says(RECORDS, NEW, NOWHERE)},
+    ),
+    "an event belongs to no business": (
+        row("outbox_events", NOWHERE, aggregate_id=NEW, version=1, type="Thing"),
+        {says(RECORDS, NEW, NOWHERE)},
+    ),
+    "a key belongs to no business": (
+        row("idempotency_keys", NOWHERE, key="key", operation="reserve", request_hash="00", answer="{}"),
+        {says(RECORDS, "key", NOWHERE)},
     ),
 }

@@ -119,8 +119,6 @@ class Hours:
         """
         if start >= end:
             return False
-        if self._always_open:
-            return True
         reach = start
         for window in self._around(start, end):
             if window.opens > reach:
@@ -141,22 +139,17 @@ class Hours:
         if self._always_open:
             return True
         on_grid = any(
-            window.opens <= start < window.closes
-            and (start - window.opens) % step_seconds == 0
+            window.opens <= start < window.closes and (start - window.opens) % step_seconds == 0
             for window in self._around(start, start)
         )
         return on_grid and self.covers(start, start + duration_seconds)
 
-    def starts(
-        self, first: int, last: int, duration_seconds: int, step_seconds: int
-    ) -> list[int]:
+    def starts(self, first: int, last: int, duration_seconds: int, step_seconds: int) -> list[int]:
         """Return in order each instant of [first, last) at which a slot is offered.
 
         When always open, those a whole number of steps after a local day's beginning.
         """
         _check_positive(duration_seconds, step_seconds)
-        if first >= last:
-            return []
         windows = self._around(first, last + duration_seconds)
         run_ends, joined = _run_ends(windows)
         found: list[int] = []
@@ -189,19 +182,14 @@ class Hours:
         if self._always_open:
             windows = {Window(*day_bounds(day, self._zone))}
         else:
-            windows = {
-                self._window(day, opens, closes)
-                for opens, closes in self._wall_times(day)
-            }
+            windows = {self._window(day, opens, closes) for opens, closes in self._wall_times(day)}
         return tuple(sorted(w for w in windows if w.opens < w.closes))
 
     def _wall_times(self, day: date) -> list[tuple[time, time]]:
         overrides = self._overrides.get(day)
         if overrides is None:
             rules = self._rules[day.weekday()]
-            return [
-                (rule.opens, rule.closes) for rule in rules if rule.is_valid_on(day)
-            ]
+            return [(rule.opens, rule.closes) for rule in rules if rule.is_valid_on(day)]
         opened = [
             (override.opens, override.closes)
             for override in overrides

@@ -107,19 +107,15 @@ def utc_text(instant: int) -> str:
 
 # Resources of one business mostly share their hours; 8,192 edges are some 2 MB.
 @lru_cache(maxsize=8_192)
-def _edge(
-    day: date, wall: time, zone: str, occurrence: Literal["earlier", "later"]
-) -> int:
+def _edge(day: date, wall: time, zone: str, occurrence: Literal["earlier", "later"]) -> int:
     plain = whenever.Date(day).at(whenever.Time(wall))
     found = plain.assume_tz(zone, disambiguation=occurrence)
     if found.to_plain() != plain:
-        # The wall time does not exist. "earlier" is then an instant before the gap,
-        # and the first transition that passes the wall time is the gap's end; a
-        # transition may also change only the zone's abbreviation.
+        # The wall time does not exist: "earlier" is then an instant before the gap,
+        # less than its length, so that the next transition is the gap.
         before_gap = plain.assume_tz(zone, disambiguation="earlier")
-        while before_gap.to_plain() < plain:
-            transition = before_gap.next_transition()
-            assert transition is not None, "a skipped wall time without a transition"
-            before_gap = transition
-        found = before_gap
+        after_gap = before_gap.next_transition()
+        assert after_gap is not None, "a skipped wall time without a transition"
+        assert after_gap.to_plain() > plain, "a transition inside a gap"
+        found = after_gap
     return found.timestamp()

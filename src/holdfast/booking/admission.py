@@ -143,6 +143,7 @@ class Admission:
         observe: Callable[[int, float], None] = lambda _size, _seconds: None,
     ) -> None:
         self._database = database
+        self.dsn = dsn
         self._sweeps: Rounds[int] = Rounds()
         self.reserves: Turnstile[Request, Answer] = Turnstile(
             dsn, queries["admit_batch"], Answer, pooler=pooler, queue_limit=queue_limit, observe=observe

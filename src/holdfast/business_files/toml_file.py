@@ -117,9 +117,10 @@ class _Reader:
             only = self.table(shape, value, path)
             return _INVALID if only is _INVALID else (only,)
         if not isinstance(value, list):
-            nested = isinstance(shape, type) and issubclass(shape, Entry)
-            # It is the file that is wrong, hence no TypeError.
-            raise ValueError(f"write it as [[{_key(path)}]]" if nested else "it is a list in square brackets")  # noqa: TRY004
+            header = ".".join(part for part in path if isinstance(part, str))
+            of_tables = isinstance(shape, type) and issubclass(shape, Entry)
+            how = f"tables, each under [[{header}]]" if of_tables else "values in square brackets"
+            raise ValueError(f"it is a list of {how}")  # noqa: TRY004 - it is the file that is wrong
         if len(value) < (lengths.min_length or 0):
             raise ValueError("it names nothing")
         if len(value) > (lengths.max_length or len(value)):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SUPERUSER = DATABASE = "holdfast"
 SOCKET_PATH_BYTES = 107  # sun_path holds 108 bytes with its closing zero
 INITDB_SECONDS = 120
+USUAL_ACCOUNT = 1000
 READY_SECONDS = 300  # crash recovery of a large database is slow, and killing it would only start it anew
 STOP_STEPS = ((signal.SIGINT, 12), (signal.SIGQUIT, 6), (signal.SIGKILL, 2))  # fast, immediate (5 s inside), killed
 
@@ -158,9 +159,9 @@ class EmbeddedPostgres:
         if "unix_socket_directories" not in settings:
             settings["unix_socket_directories"] = self._socket_dir(settings["port"])
         options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
-        with open(os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as log:
+        with os.fdopen(os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as log:
             log_start = os.fstat(log.fileno()).st_size
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603  our own words and the settings of the caller, no shell
                 [*postgres, "-D", str(self._cluster), *options],
                 cwd=self._cluster,  # from its first moment known to _servers as one of this cluster
                 stdin=subprocess.DEVNULL,
@@ -292,9 +293,9 @@ def _unprivileged_prefix() -> list[str]:
     """Return the words that hide root from PostgreSQL, which refuses to run as root; none for a normal user."""
     if os.geteuid() != 0:
         return []
-    # Any account does as a mask, but initdb insists on a name: take 1000, or the first one in a bare container.
+    # Any account does as a mask, but initdb insists on a name: take the usual one, or the first in a bare container.
     accounts = sorted(account.pw_uid for account in pwd.getpwall() if account.pw_uid)
-    mask = 1000 if 1000 in accounts or not accounts else accounts[0]
+    mask = USUAL_ACCOUNT if USUAL_ACCOUNT in accounts or not accounts else accounts[0]
     unshare = ["unshare", "--user", f"--map-user={mask}", "--map-group=1000", "--"]
     prefix = [*unshare, "setpriv", "--pdeathsig", "INT", "--"]  # after unshare, which resets it
     try:
@@ -311,7 +312,7 @@ def _unprivileged_prefix() -> list[str]:
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    return subprocess.run(  # noqa: S603  our own words, no shell
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -1,8 +1,10 @@
 -- What every capability writes in the transaction of its own change: audit entries, events, keys of requests.
 -- depends: 0001_identity
 
+-- No foreign key to businesses: these rows are written on the path of admission, beside a row that has one.
+
 create table audit_log (
-    business_id uuid not null references businesses (id),
+    business_id uuid not null,
     aggregate_id uuid not null,
     -- The version of the aggregate that this change made: one entry a version, refused twice by the key.
     version integer not null,
@@ -17,7 +19,7 @@ create table audit_log (
 );
 
 create table outbox_events (
-    business_id uuid not null references businesses (id),
+    business_id uuid not null,
     aggregate_id uuid not null,
     version integer not null,
     id uuid not null default uuidv7(),
@@ -30,7 +32,7 @@ create table outbox_events (
 -- One key space for every operation of a business (B-9). The answer is kept as it was given, so that a repeated
 -- request hears the same words, whatever became of the booking.
 create table idempotency_keys (
-    business_id uuid not null references businesses (id),
+    business_id uuid not null,
     key text not null,
     operation text not null,
     request_hash text not null,

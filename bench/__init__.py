@@ -1,0 +1,1 @@
+"""Measures Holdfast against plain PostgreSQL on the same machine, and checks every place that it acknowledged."""

@@ -1,0 +1,243 @@
+"""A business open around the clock, and a desk at which it is booked: the parts of a server without its HTTP."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import psycopg
+
+from holdfast.availability.snapshots import Snapshots
+from holdfast.booking.admission import Admission, Answer
+from holdfast.booking import bookings
+from holdfast.booking.bookings import Booking, keyed
+from holdfast.booking.changes import cancel_appointment, reschedule
+from holdfast.booking.reservations import Guest, Reservations, Wish
+from holdfast.booking.tokens import BookingTokens
+from holdfast.booking.views import ChangedView
+from holdfast.catalog.programs import put_program
+from holdfast.catalog.resources import put_resource
+from holdfast.catalog.services import put_service
+from holdfast.identity.businesses import put
+from holdfast.kernel.database import Database, Transaction
+
+# A Monday far enough ahead for every test, near enough for every horizon.
+DAY_SECONDS = 86_400
+HOUR_SECONDS = 3_600
+START = (int(datetime.now(UTC).timestamp()) // DAY_SECONDS + 10) * DAY_SECONDS
+
+
+@dataclass
+class Practice:
+    """One business with its desk."""
+
+    desk: Reservations
+    business_id: UUID
+    resources: dict[str, UUID] = field(default_factory=dict)
+    services: dict[str, UUID] = field(default_factory=dict)
+    programs: dict[str, UUID] = field(default_factory=dict)
+
+    async def add_resource(self, slug: str, capacity: int = 1, daily_limit: int | None = None) -> UUID:
+        """Open a resource around the clock."""
+
+        async def work(tx: Transaction) -> UUID:
+            return await put_resource(
+                tx,
+                slug=slug,
+                name=slug,
+                kind="room",
+                capacity=capacity,
+                daily_limit=daily_limit,
+                timezone=None,
+                always_open=True,
+            )
+
+        self.resources[slug] = await self.desk.database.run(self.business_id, work)
+        return self.resources[slug]
+
+    async def add_service(self, slug: str, *needs: Sequence[str], minutes: int = 60, **more: object) -> UUID:
+        """Offer a service that takes one resource of each need."""
+        requirements = [[self.resources[name] for name in need] for need in needs]
+
+        async def work(tx: Transaction) -> UUID:
+            return await put_service(
+                tx,
+                slug=slug,
+                name=slug,
+                duration_minutes=minutes,
+                requirements=requirements,
+                max_horizon_days=730,
+                **more,  # type: ignore[arg-type]
+            )
+
+        self.services[slug] = await self.desk.database.run(self.business_id, work)
+        await self.desk.snapshots.refresh(self.business_id)
+        return self.services[slug]
+
+    async def add_schedule(self, places: int, *, starts: int = START, hold_minutes: int = 15) -> UUID:
+        """Lay out one schedule of a program of its own."""
+        slug = f"group-{uuid4().hex[:8]}"
+
+        async def work(tx: Transaction) -> UUID:
+            self.programs[slug] = await put_program(
+                tx,
+                slug=slug,
+                name=slug,
+                duration_minutes=60,
+                max_capacity=places,
+                hold_minutes=hold_minutes,
+                rules=(),
+                resource_ids=(),
+            )
+            schedule_id = await tx.value(
+                "insert into program_schedules (business_id, program_id, starts_at, ends_at, max_capacity)"
+                " values (%s, %s, to_timestamp(%s), to_timestamp(%s), %s) returning id",
+                [self.business_id, self.programs[slug], starts, starts + HOUR_SECONDS, places],
+            )
+            return UUID(str(schedule_id))
+
+        return await self.desk.database.run(self.business_id, work)
+
+    async def reserve(
+        self,
+        service: str,
+        start: int = START,
+        *,
+        resource: str | None = None,
+        party: int = 1,
+        key: str | None = None,
+        ttl: int | None = None,
+        minutes: int = 60,
+        guest: Guest | None = None,
+    ) -> Answer:
+        """Ask the desk for a slot."""
+        wish = Wish(
+            party=party,
+            key=keyed(key, "book" if guest else "reserve", [service, start, resource, party]),
+            ttl_seconds=ttl,
+            service_id=self.services[service],
+            start=start,
+            end=start + minutes * 60,
+            resource_id=self.resources[resource] if resource else None,
+            guest=guest,
+        )
+        return await self.desk.reserve(self.business_id, wish)
+
+    async def join(
+        self, schedule_id: UUID, party: int = 1, *, key: str | None = None, ttl: int | None = None
+    ) -> Answer:
+        """Ask the desk for places in a group."""
+        wish = Wish(
+            party=party,
+            key=keyed(key, "reserve", [str(schedule_id), party]),
+            schedule_id=schedule_id,
+            ttl_seconds=ttl,
+        )
+        return await self.desk.reserve(self.business_id, wish)
+
+    async def commit(self, reservation_id: UUID) -> object:
+        """Commit a reservation."""
+        return await self.desk.commit(self.business_id, reservation_id, Guest("guest@example.org"))
+
+    async def read(self, booking_id: UUID) -> Booking:
+        """Return a booking as it is."""
+        async with self.desk.database.transaction(self.business_id) as tx:
+            return await bookings.read_reservation(tx, booking_id)
+
+    async def release(self, reservation_id: UUID) -> None:
+        """Give a held place back."""
+        await self.desk.database.run(self.business_id, lambda tx: bookings.release(tx, reservation_id))
+
+    async def cancel(self, appointment_id: UUID, *, key: str | None = None) -> ChangedView:
+        """Cancel an appointment."""
+        booking = await self.read(appointment_id)
+        named = keyed(key, f"cancel {appointment_id}", {})
+        return await cancel_appointment(
+            self.desk.database, booking, named, expected_version=None, reason=None
+        )
+
+    async def move(
+        self,
+        appointment_id: UUID,
+        service: str | None = None,
+        start: int = START,
+        *,
+        minutes: int = 60,
+        resource: str | None = None,
+        schedule: UUID | None = None,
+        key: str | None = None,
+        expected_version: int | None = None,
+    ) -> ChangedView:
+        """Move an appointment to another slot or schedule."""
+        booking = await self.read(appointment_id)
+        wish = Wish(
+            party=booking.party_size,
+            key=keyed(key, f"reschedule {appointment_id}", [service, start, resource, str(schedule)]),
+            schedule_id=schedule,
+            service_id=self.services[service] if service else None,
+            start=start if service else None,
+            end=start + minutes * 60 if service else None,
+            resource_id=self.resources[resource] if resource else None,
+        )
+        return await reschedule(self.desk, booking, wish, expected_version=expected_version, reason=None)
+
+    async def run_out(self, *ids: UUID | None) -> None:
+        """Let holds run out now, as if their time had passed; nobody has swept them yet."""
+        async with self.desk.database.transaction(self.business_id) as tx:
+            await tx.run(
+                "update bookings set held_at = held_at - interval '1 day', expires_at = clock_timestamp(),"
+                " version = version + 1 where id = any (%s) and state = 'held'",
+                [list(ids)],
+            )
+
+
+@asynccontextmanager
+async def open_practice(app_uri: str) -> AsyncIterator[Practice]:
+    """Open a business of its own with a desk on connections of its own."""
+    database = Database(app_uri, min_connections=1, max_connections=8)
+    await database.open()
+    admission = Admission(database, app_uri)
+    desk = Reservations(database, Snapshots(database), admission, BookingTokens(bytes(32)))
+    try:
+
+        async def work(tx: Transaction) -> UUID:
+            business = await put(
+                tx, slug=f"b-{uuid4().hex}", name="A practice", timezone="UTC", currency="EUR", locale="en"
+            )
+            return business.id
+
+        yield Practice(desk, await database.run(None, work))
+    finally:
+        await admission.close()
+        await database.close()
+
+
+@asynccontextmanager
+async def beside(practice: Practice) -> AsyncIterator[Practice]:
+    """Open a second desk for the same business: other connections, other caches, as another server has them."""
+    async with open_practice(practice.desk.admission.dsn) as other:
+        yield Practice(
+            other.desk, practice.business_id, practice.resources, practice.services, practice.programs
+        )
+
+
+async def outcomes(*calls: object) -> list[object]:
+    """Await everything at once; errors are results."""
+    return await asyncio.gather(*calls, return_exceptions=True)  # type: ignore[call-overload,no-any-return]
+
+
+def violations(admin_uri: str) -> list[str]:
+    """Return what `holdfast verify` says of the database."""
+    from holdfast.verify import verify  # noqa: PLC0415 - the checks are read only where they are used
+
+    return [f"{v.check}: {v.problem}" for v in verify(admin_uri, lambda _: None)]
+
+
+def count(admin_uri: str, statement: str, *values: object) -> int:
+    """Return the one number of a statement."""
+    with psycopg.connect(admin_uri) as connection:
+        row = connection.execute(statement.encode(), values).fetchone()
+        assert row is not None, "a count has a row"
+        return int(row[0])
