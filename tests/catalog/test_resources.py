@@ -2,12 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
 
+from catalog.holds import ALIVE, SPENT, hold_slot
 from holdfast.catalog.errors import CapacityBelowPeak
 from holdfast.catalog.resources import Resource, deactivate_resources, put_resource, resources_of, set_capacity
 from holdfast.catalog.services import put_service
@@ -16,6 +18,8 @@ from holdfast.kernel.database import Database
 from holdfast.kernel.errors import NotFound
 from holdfast.kernel.ids import new_id
 
+NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=7)
+TWO_HOURS = timedelta(hours=2)
 ROOM: dict[str, Any] = {"slug": "room", "name": "Room", "kind": "room"}
 
 
@@ -80,12 +84,14 @@ async def offered(run: Any, capacity: int) -> tuple[UUID, UUID]:
     return service_id, resource_id
 
 
-async def test_capacity_sinks_to_the_future_peak_only(run: Any, occupy: Any) -> None:
+async def test_capacity_sinks_to_the_future_peak_only(run: Any) -> None:
     """A capacity may be lowered to the future peak; below it is 409 with the peak, and nothing changes (B-2)."""
     service_id, resource_id = await offered(run, 4)
-    await occupy(service_id, resource_id, 0, 2, seat=4)
-    await occupy(service_id, resource_id, 1, 3, seat=2)
-    await occupy(service_id, resource_id, 2, 4, seat=3)
+    for seat, begin in ((4, 0), (2, 1), (3, 2)):
+        start = NOON + timedelta(hours=begin)
+        await run(
+            lambda tx, seat=seat, start=start: hold_slot(tx, service_id, {resource_id: seat}, start, start + TWO_HOURS)
+        )
     with pytest.raises(CapacityBelowPeak) as refusal:
         await run(lambda tx: put_resource(tx, **ROOM | {"name": "Hall", "capacity": 1}))
     assert (refusal.value.status, refusal.value.details) == (409, {"peak": 2, "resourceId": str(resource_id)})
@@ -94,11 +100,15 @@ async def test_capacity_sinks_to_the_future_peak_only(run: Any, occupy: Any) -> 
     assert (await only_resource(run)).capacity == 2
 
 
-async def test_spent_hold_does_not_keep_a_capacity_up(run: Any, occupy: Any) -> None:
+async def test_spent_hold_does_not_keep_a_capacity_up(run: Any) -> None:
     """A hold that has run out keeps nobody from lowering a capacity, whatever place it had (B-2, B-4)."""
     service_id, resource_id = await offered(run, 3)
-    await occupy(service_id, resource_id, 0, 2, seat=3, state="held")
-    await occupy(service_id, resource_id, 0, 2, seat=2)
+    for seat, left in ((3, SPENT), (2, ALIVE), (1, SPENT)):
+        await run(
+            lambda tx, seat=seat, left=left: hold_slot(
+                tx, service_id, {resource_id: seat}, NOON, NOON + TWO_HOURS, left
+            )
+        )
     await run(lambda tx: set_capacity(tx, resource_id, 1))
     assert (await only_resource(run)).capacity == 1
 

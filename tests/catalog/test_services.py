@@ -2,17 +2,20 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 import pytest_asyncio
 
+from catalog.holds import hold_slot
 from holdfast.catalog.errors import CapacityBelowPeak
 from holdfast.catalog.resources import Resource, put_resource, resources_of
 from holdfast.catalog.services import Service, deactivate_services, put_service, services_of
 from holdfast.kernel.database import Transaction
 
+NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=7)
 SESSION: dict[str, Any] = {"slug": "session", "name": "Session", "duration_minutes": 50}
 EVERYTHING = SESSION | {
     "buffer_before_minutes": 5,
@@ -116,14 +119,15 @@ async def test_a_pool_ends_with_its_limit(run: Any, rooms: list[UUID]) -> None:
     assert (service.pool_id, again.capacity, again.active) == (former.id, 6, True)
 
 
-async def test_a_limit_sinks_to_the_future_peak_only(run: Any, rooms: list[UUID], occupy: Any) -> None:
+async def test_a_limit_sinks_to_the_future_peak_only(run: Any, rooms: list[UUID]) -> None:
     """A limit below the bookings that overlap in the future is refused with their number; nothing changes (B-2)."""
     limited = SESSION | {"requirements": [rooms]}
     service_id = await run(lambda tx: put_service(tx, **limited, max_simultaneous_bookings=5))
     made = await pool(run)
     assert made
-    await occupy(service_id, made.id, 0, 2, seat=1)
-    await occupy(service_id, made.id, 1, 2, seat=5)
+    for seat in (1, 5):
+        taken = {rooms[0]: seat, made.id: seat}
+        await run(lambda tx, taken=taken: hold_slot(tx, service_id, taken, NOON, NOON + timedelta(hours=1)))
     with pytest.raises(CapacityBelowPeak) as refusal:
         await run(lambda tx: put_service(tx, **limited | {"name": "Other"}, max_simultaneous_bookings=1))
     assert refusal.value.details["peak"] == 2
