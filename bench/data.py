@@ -39,7 +39,7 @@ class Stage:
     many: Offer  # always open practitioners, one after the other
     few: Offer  # practitioners with opening hours, for the slots
     lone: Offer  # one practitioner, for the herd
-    # The first whole day to come: slots before it may be too soon.
+    # The first day of which every slot is still to come when the run ends, even after midnight.
     day: datetime
     _hours: Iterator[int] = field(default_factory=itertools.count)
     _slots: Iterator[int] = field(default_factory=itertools.count)
@@ -57,7 +57,7 @@ class Stage:
 
 def furnish(dsn: str, *, practitioners: int = 1000, with_hours: int = 50) -> Stage:
     """Make the business in a migrated database without it."""
-    tomorrow = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     with psycopg.connect(dsn) as connection:
         business = _id(connection, "business")
 
@@ -78,7 +78,7 @@ def furnish(dsn: str, *, practitioners: int = 1000, with_hours: int = 50) -> Sta
             offer("one-of-many", practitioners, always_open=True),
             few,
             offer("one-of-one", 1, always_open=True),
-            tomorrow,
+            today + timedelta(days=2),
         )
 
 

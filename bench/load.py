@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from itertools import count
+from pathlib import Path
 from typing import cast
 
 import msgspec
@@ -44,7 +45,7 @@ class Acknowledgement(msgspec.Struct, frozen=True, array_like=True):
     operation: str  # "reserve" or "commit"
 
 
-class Latency(msgspec.Struct):
+class Latency(msgspec.Struct, rename="camel"):
     """Of one kind of request."""
 
     p50_ms: float
@@ -272,7 +273,11 @@ async def drive(job: Job) -> Report:
 def send(job: Job) -> Report:
     """Do the job in a process of its own and return its report."""
     done = subprocess.run(
-        [sys.executable, "-m", "bench.load"], input=msgspec.msgpack.encode(job), stdout=subprocess.PIPE, check=True
+        [sys.executable, "-m", "bench.load"],
+        input=msgspec.msgpack.encode(job),
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[1],
+        check=True,
     )
     return msgspec.msgpack.decode(done.stdout, type=Report)
 

@@ -258,7 +258,9 @@ def _slot_template(business: str, service: str, prefix: str, *, of_resource: boo
 def _post(path: str, body: bytes, *sample: bytes | int) -> bytes:
     """Return the template of a request; the sample has the widths of what it will be filled with."""
     length = len(body % sample)
-    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    )
     return head.encode() + body
 
 

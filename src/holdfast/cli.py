@@ -16,7 +16,7 @@ import typer
 from holdfast import config, serving, worker
 from holdfast import verify as verification
 from holdfast.business_files.demo import demo_text
-from holdfast.business_files.importing import Report, load
+from holdfast.business_files.importing import Changes, Report, load
 from holdfast.business_files.toml_file import read
 from holdfast.kernel.database import Database
 from holdfast.kernel.embedded import EmbeddedPostgresError, running_uri
@@ -179,7 +179,8 @@ def _import(app_dsn: str, text: str | bytes) -> Report:
 
 def _report_import(report: Report, *, say: Callable[[str], None]) -> None:
     say(f"business {report.business}")
-    for name, changes in (("resources", report.resources), ("services", report.services), ("programs", report.programs)):
+    for name in ("resources", "services", "programs"):
+        changes: Changes = getattr(report, name)
         say(
             f"{name}: {len(changes.created)} created, {len(changes.updated)} updated,"
             f" {len(changes.unchanged)} unchanged, {len(changes.deactivated)} deactivated"

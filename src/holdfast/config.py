@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from psycopg import conninfo
+
 
 class ConfigurationError(Exception):
     """A setting is missing or wrong; says which and what to do."""
@@ -94,10 +96,10 @@ def application_dsn(settings: Settings, dsn: str) -> str:
     """Return how the application connects: as holdfast_app, which owns nothing and bypasses nothing."""
     if settings.app_dsn is not None:
         return settings.app_dsn
-    separator = "&" if "?" in dsn else "?"
-    if dsn.startswith(("postgresql://", "postgres://")):
-        return f"{dsn}{separator}options=-c%20role%3Dholdfast_app"
-    return f"{dsn} options='-c role=holdfast_app'"
+    # The limits are those that roles.sql gives to the role when it logs in by itself.
+    settings_of_role = {"role": "holdfast_app", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "60s"}
+    options = " ".join(f"-c {name}={value}" for name, value in settings_of_role.items())
+    return conninfo.make_conninfo(dsn, options=options)
 
 
 def _default_data_dir(environment: Mapping[str, str]) -> str:

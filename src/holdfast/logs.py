@@ -24,12 +24,12 @@ def configure() -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
 
 
-def _shape_of(raised: tuple[type[BaseException], BaseException, TracebackType | None]) -> list[dict[str, Any]]:
+def _shape_of(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> list[dict[str, Any]]:
     """Return where an exception came from and of which kind it is.
 
     Neither its message nor the values of variables: both quote rows and requests, and those are people's data.
     """
-    kind, error, trace = raised
+    kind, error, trace = exc_info
     frames = []
     while trace is not None:
         code = trace.tb_frame.f_code

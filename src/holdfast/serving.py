@@ -52,7 +52,7 @@ class Ready:
         return json.dumps({"url": self.url, "dsn": self.dsn, "pid": self.pid, "dataDir": data_dir})
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: somebody asked
+class Stopped(Exception):
     """SIGTERM or SIGINT has come."""
 
 
@@ -177,7 +177,7 @@ def _wait_until_answering(url: str, web: subprocess.Popen[bytes]) -> None:
             raise ServeError("The web server ended while it was starting; its reason stands above.")
         try:
             with urllib.request.urlopen(f"{url}/health", timeout=2) as answer:  # noqa: S310 - our own server
-                if answer.status == 200:  # noqa: PLR2004
+                if answer.status == 200:
                     return
         except (urllib.error.URLError, OSError):
             time.sleep(0.05)

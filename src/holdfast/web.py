@@ -122,7 +122,9 @@ def build(settings: config.Settings, app_dsn: str) -> Litestar:
         request_max_body_size=MAX_BODY_BYTES,
         logging_config=None,
         openapi_config=None,
-        state=State({"openapi": msgspec.json.encode(openapi(routes, __version__)), "cron_secret": settings.cron_secret}),
+        state=State(
+            {"openapi": msgspec.json.encode(openapi(routes, __version__)), "cron_secret": settings.cron_secret}
+        ),
     )
 
 

@@ -115,7 +115,7 @@ class Practice:
         """Ask the desk for a slot."""
         wish = Wish(
             party=party,
-            key=keyed(key, "book" if guest else "reserve", [service, start, resource, party]),
+            key=keyed(key, "book" if guest else "reserve", repr((service, start, resource, party)).encode()),
             ttl_seconds=ttl,
             service_id=self.services[service],
             start=start,
@@ -131,7 +131,7 @@ class Practice:
         """Ask the desk for places in a group."""
         wish = Wish(
             party=party,
-            key=keyed(key, "reserve", [str(schedule_id), party]),
+            key=keyed(key, "reserve", repr((schedule_id, party)).encode()),
             schedule_id=schedule_id,
             ttl_seconds=ttl,
         )
@@ -153,7 +153,7 @@ class Practice:
     async def cancel(self, appointment_id: UUID, *, key: str | None = None) -> ChangedView:
         """Cancel an appointment."""
         booking = await self.read(appointment_id)
-        named = keyed(key, f"cancel {appointment_id}", {})
+        named = keyed(key, f"cancel {appointment_id}", b"")
         return await cancel_appointment(
             self.desk.database, booking, named, expected_version=None, reason=None
         )
@@ -174,7 +174,7 @@ class Practice:
         booking = await self.read(appointment_id)
         wish = Wish(
             party=booking.party_size,
-            key=keyed(key, f"reschedule {appointment_id}", [service, start, resource, str(schedule)]),
+            key=keyed(key, f"reschedule {appointment_id}", repr((service, start, resource, schedule)).encode()),
             schedule_id=schedule,
             service_id=self.services[service] if service else None,
             start=start if service else None,

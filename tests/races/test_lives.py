@@ -35,6 +35,7 @@ from holdfast.booking.schedules import set_capacity as set_schedule_capacity
 from holdfast.booking.views import ChangedView
 from holdfast.catalog.errors import CapacityBelowPeak
 from holdfast.catalog.resources import set_capacity
+from holdfast.kernel.errors import TryLater
 
 
 @pytest_asyncio.fixture
@@ -309,3 +310,14 @@ def _cut_connections(admin_uri: str) -> None:
             "select pg_terminate_backend(pid) from pg_stat_activity"
             " where datname = current_database() and query like '%admit(%' and pid <> pg_backend_pid()"
         )
+
+
+async def test_a_forgotten_lock_is_no_hang(practice: Practice, admin_uri: str) -> None:
+    """When somebody outside sits on a lock, requests hear in time that they may try later, and nothing has happened (H-3)."""
+    schedule = await practice.add_schedule(10)
+    with psycopg.connect(admin_uri) as stuck:
+        stuck.execute("select from program_schedules where id = %s for update", [schedule])
+        results = await outcomes(*(practice.join(schedule) for _ in range(5)))
+        assert {type(r) for r in results} == {TryLater}
+    assert count(admin_uri, "select count(*) from bookings where schedule_id = %s", schedule) == 0
+    assert isinstance(await practice.join(schedule), Answer)

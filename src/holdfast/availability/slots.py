@@ -60,20 +60,13 @@ class Slot:
     places_left: int
 
 
-def free_slots(
-    offering: Offering, occupation: Occupation, first: int, last: int, party: int = 1
-) -> list[Slot]:
+def free_slots(offering: Offering, occupation: Occupation, first: int, last: int, party: int = 1) -> list[Slot]:
     """Return the slots that start in [first, last), in order of time."""
-    free = {
-        resource.id: _Room(resource, offering, occupation, party)
-        for resource in offering.resources()
-    }
+    free = {resource.id: _Room(resource, offering, occupation, party) for resource in offering.resources()}
     leaders: dict[int, list[UUID]] = {}
     for leader in offering.needs[0]:
         if leader.active:
-            starts = leader.hours.starts(
-                first, last, offering.duration_seconds, offering.step_seconds
-            )
+            starts = leader.hours.starts(first, last, offering.duration_seconds, offering.step_seconds)
             for start in free[leader.id].among(starts):
                 leaders.setdefault(start, []).append(leader.id)
 
@@ -85,24 +78,14 @@ def free_slots(
         if not single:
             left = min(left, _left_of_others(offering, free, start))
         if left > 0:
-            slots.append(
-                Slot(
-                    start, start + offering.duration_seconds, tuple(resource_ids), left
-                )
-            )
+            slots.append(Slot(start, start + offering.duration_seconds, tuple(resource_ids), left))
     return slots
 
 
-def _left_of_others(
-    offering: Offering, free: Mapping[UUID, "_Room"], start: int
-) -> int:
+def _left_of_others(offering: Offering, free: Mapping[UUID, "_Room"], start: int) -> int:
     end = start + offering.duration_seconds
     return min(
-        sum(
-            free[r.id].left(start)
-            for r in need
-            if r.active and r.hours.covers(start, end) and free[r.id].fits(start)
-        )
+        sum(free[r.id].left(start) for r in need if r.active and r.hours.covers(start, end) and free[r.id].fits(start))
         for need in offering.needs[1:]
     )
 
@@ -164,11 +147,7 @@ class _Room:
             return 1 if at == len(self._begins) or self._begins[at] >= end else 0
         # The step function: _taken[i] holds from _edges[i] to the next edge.
         at = max(bisect_right(self._edges, begin) - 1, 0)
-        peak = (
-            max(self._taken[at : bisect_left(self._edges, end)], default=0)
-            if self._edges
-            else 0
-        )
+        peak = max(self._taken[at : bisect_left(self._edges, end)], default=0) if self._edges else 0
         left = self._capacity - peak
         return left if left >= self._places else 0
 
@@ -199,9 +178,7 @@ def _steps(spans: Sequence[tuple[int, int, int]]) -> tuple[list[int], list[int]]
     return edges, taken
 
 
-def _full_days(
-    resource: OpenResource, starts: Sequence[float]
-) -> list[tuple[int, int]]:
+def _full_days(resource: OpenResource, starts: Sequence[float]) -> list[tuple[int, int]]:
     """Return the local days, as instants, on which the resource has reached its daily limit."""
     if resource.daily_limit is None:
         return []
@@ -212,10 +189,6 @@ def _full_days(
     return [bounds for bounds, count in counts.items() if count >= resource.daily_limit]
 
 
-def nearest(
-    slots: Sequence[Slot], start: int, count: int, fits: Callable[[Slot], bool]
-) -> list[Slot]:
+def nearest(slots: Sequence[Slot], start: int, count: int, fits: Callable[[Slot], bool]) -> list[Slot]:
     """Return the nearest slots to a start, nearest first, that meet the condition."""
-    return sorted(
-        (s for s in slots if fits(s)), key=lambda s: (abs(s.start - start), s.start)
-    )[:count]
+    return sorted((s for s in slots if fits(s)), key=lambda s: (abs(s.start - start), s.start))[:count]

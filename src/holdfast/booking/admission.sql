@@ -222,7 +222,7 @@ end $$;
 create or replace function admit(p_business_id uuid, p_requests jsonb, p_repeated boolean default false)
 returns jsonb
 language plpgsql security definer
-set search_path = public, pg_temp set timezone = 'UTC' as $$
+set search_path = public, pg_temp set timezone = 'UTC' set lock_timeout = '5s' as $$
 declare
     v_now timestamptz := clock_timestamp();
     v_catalog bigint;
@@ -544,7 +544,7 @@ $$;
 -- there is no moment at which the place is free. Outcomes: committed, repeated, expired, unknown.
 create or replace function commit_reservations(p_business_id uuid, p_requests jsonb) returns jsonb
 language plpgsql security definer
-set search_path = public, pg_temp set timezone = 'UTC' as $$
+set search_path = public, pg_temp set timezone = 'UTC' set lock_timeout = '5s' as $$
 declare
     v_committed uuid[];
 begin
@@ -674,7 +674,7 @@ create or replace function move_booking(
     p_business_id uuid, p_booking_id uuid, p_expected_version integer, p_request jsonb, p_actor text, p_reason text
 ) returns jsonb
 language plpgsql security definer
-set search_path = public, pg_temp set timezone = 'UTC' as $$
+set search_path = public, pg_temp set timezone = 'UTC' set lock_timeout = '5s' as $$
 declare
     v_now timestamptz := clock_timestamp();
     q admission_request := jsonb_populate_record(null::admission_request, p_request);

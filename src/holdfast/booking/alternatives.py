@@ -44,7 +44,7 @@ async def occupation_of(
     return _decode(text)
 
 
-async def find_alternatives(  # noqa: PLR0917 - the wish has that many parts
+async def find_alternatives(
     database: Database,
     business_id: UUID,
     offering: Offering,

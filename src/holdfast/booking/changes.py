@@ -1,5 +1,7 @@
 """Changes of an appointment by its client, each one transaction with its key, its answer and its alternatives."""
 
+from functools import partial
+
 import msgspec
 
 from holdfast.booking import bookings
@@ -22,7 +24,7 @@ from holdfast.kernel.errors import TryLater, UserError, ValidationFailed
 _ASKS = 40
 
 
-class _NotMoved(Exception):  # noqa: N818 - carries an outcome through the rollback; nobody sees it
+class _NotMoved(Exception):
     def __init__(self, move: Move) -> None:
         self.move = move
 
@@ -81,9 +83,10 @@ async def reschedule(
         if place is not None and place.service.price_minor != booking.price_minor:
             raise PriceDiffers
         try:
-            return await desk.database.run(
-                booking.business_id, lambda tx, place=place: _move(tx, booking, wish, place, expected_version, reason)
+            work = partial(
+                _move, booking=booking, wish=wish, place=place, expected_version=expected_version, reason=reason
             )
+            return await desk.database.run(booking.business_id, work)
         except _NotMoved as refused:
             outcome = refused.move.outcome
             if outcome == "spent":
@@ -91,19 +94,23 @@ async def reschedule(
             elif outcome == "stale":
                 await desk.snapshots.refresh(booking.business_id)
             elif outcome != "again":
-                raise await _refusal(desk, booking, wish, place, refused.move) from None
+                raise await _refusal(desk, booking, place, refused.move) from None
     raise TryLater
 
 
 async def _move(
-    tx: Transaction, booking: Booking, wish: Wish, place: Place | None, expected_version: int | None, reason: str | None
+    tx: Transaction,
+    *,
+    booking: Booking,
+    wish: Wish,
+    place: Place | None,
+    expected_version: int | None,
+    reason: str | None,
 ) -> ChangedView:
     answered = await _answered(tx, wish.key)
     if answered is not None:
         return answered
-    request = Request(
-        id=booking.id, operation=wish.key.operation, party=booking.party_size, schedule=wish.schedule_id
-    )
+    request = Request(id=booking.id, operation=wish.key.operation, party=booking.party_size, schedule=wish.schedule_id)
     if place is not None:
         for name, value in place_of(place.offering, place.start, place.eligible).items():
             setattr(request, name, value)
@@ -119,9 +126,7 @@ async def _move(
     return await _answer(tx, wish.key, await bookings.read_appointment(tx, booking.id))
 
 
-async def _refusal(
-    desk: Reservations, booking: Booking, wish: Wish, place: Place | None, move: Move
-) -> Exception:
+async def _refusal(desk: Reservations, booking: Booking, place: Place | None, move: Move) -> Exception:
     outcome = move.outcome
     if outcome == "refused":
         assert place is not None, "only slots are refused"

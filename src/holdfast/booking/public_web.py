@@ -156,9 +156,7 @@ async def card(request: Call, slug: str) -> Response[bytes]:
                 if r.active and r.kind != "pool"
             ],
             [
-                ProgramCard(
-                    p.id, p.slug, p.name, p.duration_minutes, p.max_capacity, p.price_minor, p.payment_policy
-                )
+                ProgramCard(p.id, p.slug, p.name, p.duration_minutes, p.max_capacity, p.price_minor, p.payment_policy)
                 for p in snapshot.programs.values()
                 if p.active
             ],

@@ -115,3 +115,6 @@ select distinct business_id from programs where active;
 
 -- name: clock
 select clock_timestamp();
+
+-- name: clock_epoch
+select extract(epoch from clock_timestamp())::float8;

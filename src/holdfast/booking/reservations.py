@@ -2,7 +2,6 @@
 
 import itertools
 from dataclasses import dataclass
-from datetime import datetime
 from typing import NoReturn
 from uuid import UUID
 
@@ -31,7 +30,7 @@ from holdfast.booking.tokens import BookingTokens, new_nonce
 from holdfast.catalog.services import Service
 from holdfast.identity.errors import UnknownBusiness
 from holdfast.kernel.database import Database
-from holdfast.kernel.errors import TryLater, UserError
+from holdfast.kernel.errors import OutcomeUnknown, TryLater, UserError
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.rounds import Rounds
 
@@ -86,9 +85,7 @@ class Place:
 class Reservations:
     """Takes wishes to admission, and turns its answers into reservations or errors."""
 
-    def __init__(
-        self, database: Database, snapshots: Snapshots, admission: Admission, tokens: BookingTokens
-    ) -> None:
+    def __init__(self, database: Database, snapshots: Snapshots, admission: Admission, tokens: BookingTokens) -> None:
         self.database = database
         self.snapshots = snapshots
         self.admission = admission
@@ -122,8 +119,7 @@ class Reservations:
     async def now(self) -> float:
         """Return the clock of the database, by which holds live, as epoch seconds."""
         async with self.database.transaction() as tx:
-            at: datetime = await tx.value(queries["clock"])
-        return at.timestamp()
+            return float(await tx.value(queries["clock_epoch"]))
 
     async def commit(self, business_id: UUID, reservation_id: UUID, guest: Guest) -> CommitAnswer:
         """Turn a live reservation into an appointment; the same one when repeated.
@@ -217,7 +213,10 @@ class Reservations:
         }
 
     async def _admit(self, business_id: UUID, wish: Wish, request: Request, place: Place | None) -> Answer:
-        answer = await self.admission.admit(business_id, request)
+        try:
+            answer = await self.admission.admit(business_id, request)
+        except OutcomeUnknown as unknown:
+            raise OutcomeUnknown(details={"idempotencyKey": wish.key.key}) from unknown
         outcome = answer.outcome
         if outcome in ("held", "confirmed", "replayed", "stale"):
             return answer

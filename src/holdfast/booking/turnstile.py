@@ -34,6 +34,7 @@ class Numbered(Protocol):
 Q = TypeVar("Q", bound=Numbered)
 A = TypeVar("A", bound=Numbered)
 
+
 @dataclass(frozen=True, slots=True)
 class Ticket(Generic[Q, A]):
     """A request that waits for its answer."""
@@ -111,7 +112,7 @@ class Turnstile(Generic[Q, A]):
                 batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._batch_limit))]
                 try:
                     await self._settle(lane, batch)
-                except Exception as unforeseen:  # noqa: BLE001 - a lane that dies would leave its clients waiting
+                except Exception as unforeseen:
                     log.exception("turnstile_batch_failed", size=len(batch))
                     _fail(batch, unforeseen)
         finally:
@@ -124,6 +125,10 @@ class Turnstile(Generic[Q, A]):
                 await self._send(lane, batch)
             except (TryLater, OutcomeUnknown) as away:
                 _fail(batch, away)
+            except psycopg.errors.LockNotAvailable:
+                # Somebody outside sits on a lock. To replay would be to wait for it again, once for each request.
+                log.warning("turnstile_lock_timeout", size=len(batch))
+                _fail(batch, TryLater())
             except _CONTENTION as lost:
                 if len(batch) == 1:
                     if attempt == _LONE_TRIES - 1:
@@ -150,7 +155,8 @@ class Turnstile(Generic[Q, A]):
         for tickets in groups.values():
             for n, ticket in enumerate(tickets, 1):
                 ticket.request.n = n
-        payload = self._encode({business: [t.request for t in tickets] for business, tickets in groups.items()}).decode()
+        batches = {business: [ticket.request for ticket in tickets] for business, tickets in groups.items()}
+        payload = self._encode(batches).decode()
         answers = await lane.execute(self._statement, payload)
         for business, text in answers:
             tickets = groups[str(business)]

@@ -10,7 +10,7 @@ from holdfast.availability.walltime import UnknownTimeZone, check_zone
 from holdfast.booking.admission import Answer, CommitAnswer
 from holdfast.booking.bookings import Booking
 from holdfast.kernel.errors import ValidationFailed
-from holdfast.kernel.http import Instant, Key, Line, decode
+from holdfast.kernel.http import Instant, Key, Line, decode, encode_plain
 
 Party = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 Email = Annotated[
@@ -20,9 +20,6 @@ Phone = Annotated[str, msgspec.Meta(min_length=3, max_length=32, pattern=r"^\+?[
 Locale = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$(?![\s\S])", max_length=35)]
 TtlMinutes = Annotated[int, msgspec.Meta(ge=1, le=1_440)]
 TtlSeconds = Annotated[int, msgspec.Meta(ge=1, le=86_400)]
-
-
-_KEY_NAMES = {"idempotency_key", "client_request_id", "client_request_id_snake"}
 
 
 class KeyedBody(msgspec.Struct, rename="camel", kw_only=True):
@@ -44,10 +41,10 @@ class KeyedBody(msgspec.Struct, rename="camel", kw_only=True):
             raise ValidationFailed.at("idempotencyKey", "two different keys are given")
         return given.pop() if given else None
 
-    def fingerprint(self) -> dict[str, object]:
+    def fingerprint(self) -> bytes:
         """Return what makes two requests the same: every member but the key itself."""
-        members = {name: getattr(self, name) for name in self.__struct_fields__}
-        return {name: value for name, value in members.items() if value is not None and name not in _KEY_NAMES}
+        self.idempotency_key = self.client_request_id = self.client_request_id_snake = None
+        return encode_plain(self)
 
 
 class PlaceBody(KeyedBody, kw_only=True):

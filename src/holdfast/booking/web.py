@@ -22,7 +22,10 @@ from holdfast.kernel.http import decode, epoch_seconds, json_response, uuid_or_n
 Call = Request[Any, Any, Any]
 
 
-@post("/api/booking/reserve", opt=documented(views.ReserveBody, headers=("Idempotency-Key",), answers=views.ReservationView, created=True))
+@post(
+    "/api/booking/reserve",
+    opt=documented(views.ReserveBody, headers=("Idempotency-Key",), answers=views.ReservationView, created=True),
+)
 async def reserve(request: Call) -> Response[bytes]:
     """Hold a place for a limited time: a slot of a service, or places in a schedule."""
     data = decode(views.ReserveBody, await request.body())
@@ -91,7 +94,10 @@ async def commit(request: Call) -> Response[bytes]:
     return json_response(views.CommittedView.of_commit(answer, token), 201 if answer.outcome == "committed" else 200)
 
 
-@get("/api/booking/appointments/{appointment_id:str}", opt=documented(answers=views.AppointmentView, security="BookingToken"))
+@get(
+    "/api/booking/appointments/{appointment_id:str}",
+    opt=documented(answers=views.AppointmentView, security="BookingToken"),
+)
 async def read_appointment(request: Call, appointment_id: str) -> Response[bytes]:
     """Return an appointment to the client whose token it is."""
     booking = await _proven(request, appointment_id, request.headers.get("Booking-Token"))
@@ -145,7 +151,8 @@ async def cancel(request: Call, appointment_id: str) -> Response[bytes]:
 @get(
     "/api/booking/capacity",
     opt=documented(
-        query=("businessId", "serviceId", "slotStart", "slotEnd", "scheduleId", "resourceId"), answers=views.CapacityView
+        query=("businessId", "serviceId", "slotStart", "slotEnd", "scheduleId", "resourceId"),
+        answers=views.CapacityView,
     ),
 )
 async def capacity(request: Call) -> Response[bytes]:
@@ -153,7 +160,7 @@ async def capacity(request: Call) -> Response[bytes]:
     asked = {name: value for name, value in request.query_params.items() if value}
     data = decode(views.PlaceBody, msgspec.json.encode(asked))
     business_id = await _business_of(request, data)
-    wish = _place(data, keyed(None, "capacity", asked), 1, service_id=data.service_id)
+    wish = _place(data, keyed(None, "capacity", b""), 1, service_id=data.service_id)
     available, total = await places_left(_desk(request), business_id, wish)
     return json_response(views.CapacityView(available, total))
 
@@ -254,9 +261,7 @@ def _place(data: views.PlaceBody, key: Keyed, party: int, *, service_id: UUID | 
     end = epoch_seconds(data.slot_end, "slotEnd")
     if end <= start:
         raise ValidationFailed.at("slotEnd", "must be after slotStart")
-    return Wish(
-        party=party, key=key, service_id=service_id, start=start, end=end, resource_id=data.resource_id, **more
-    )
+    return Wish(party=party, key=key, service_id=service_id, start=start, end=end, resource_id=data.resource_id, **more)
 
 
 def _key(request: Call, data: views.KeyedBody, operation: str) -> Keyed:

@@ -17,6 +17,7 @@ from holdfast.kernel.errors import OutcomeUnknown, TryLater, error_of_constraint
 T = TypeVar("T")
 Row = dict[str, Any]
 
+
 class Session(AsyncConnection):
     """A connection that remembers when the server warned that a commit may exist on this node only.
 
@@ -108,7 +109,9 @@ class Database:
                 " from pg_roles where rolname = current_user"
             )
         if role["bypasses"] or role["owns"]:
-            raise PermissionError(f"servers must not run as {role['rolname']}: it owns the schema or bypasses its rules")
+            raise PermissionError(
+                f"servers must not run as {role['rolname']}: it owns the schema or bypasses its rules"
+            )
 
     async def close(self) -> None:
         """Close every connection."""

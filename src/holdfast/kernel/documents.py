@@ -51,9 +51,7 @@ def openapi(handlers: Iterable[HTTPRouteHandler], version: str) -> dict[str, Any
     """Return the OpenAPI document of the handlers that declare themselves."""
     declared = [(h, d) for h in handlers if (d := h.opt.get("documented")) is not None]
     shapes = [s for _, d in declared for s in (d.body, d.answers) if s is not None]
-    schemas, components = msgspec.json.schema_components(
-        [*shapes, Problem], ref_template="#/components/schemas/{name}"
-    )
+    schemas, components = msgspec.json.schema_components([*shapes, Problem], ref_template="#/components/schemas/{name}")
     references = dict(zip([*map(id, shapes), id(Problem)], schemas, strict=True))
     paths: dict[str, Any] = {}
     for handler, declaration in declared:

@@ -25,7 +25,8 @@ Line = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x
 Key = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$(?![\s\S])")]
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
-_encoder = msgspec.json.Encoder(enc_hook=lambda value: str(value))
+_encoder = msgspec.json.Encoder(enc_hook=str)
+encode_plain = _encoder.encode
 _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 
 _CODES = {
@@ -131,5 +132,5 @@ def render_error(_request: Request[Any, Any, Any], error: Exception) -> Response
         log.warning("database_unavailable", error=type(error).__name__)
         away = TryLater()
         return problem(away.status, away.code, away.message, {}, away.headers)
-    log.exception("unhandled_error", exc_info=error)
+    log.error("unhandled_error", exc_info=error)
     return problem(500, "internal_error", "Something went wrong on our side; nothing was changed by this request", {})

@@ -28,6 +28,13 @@ begin
             null;
         end;
     end loop;
+    -- A session that forgets its transaction, or waits for one, does not keep others waiting for ever.
+    begin
+        alter role holdfast_app set lock_timeout = '10s';
+        alter role holdfast_app set idle_in_transaction_session_timeout = '60s';
+    exception when internal_error then
+        null;  -- another database of the cluster is being migrated and sets them just now
+    end;
 end $$;
 
 create extension if not exists btree_gist;

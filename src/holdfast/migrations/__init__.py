@@ -1,0 +1,1 @@
+"""Versioned SQL, run once each and in order by `holdfast migrate`."""

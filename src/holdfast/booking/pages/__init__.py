@@ -60,7 +60,7 @@ async def hold(request: Call, business: str) -> Response[Any]:
         resource_id = uuid_or_none(form.get("resource", ""))
         wish = Wish(
             party=1,
-            key=keyed(form.get("key") or str(new_id()), "reserve", {"service": service.id, "start": start}),
+            key=keyed(form.get("key") or str(new_id()), "hold by form", f"{service.id} {start} {resource_id}".encode()),
             timezone=page.zone,
             service_id=service.id,
             start=start,

@@ -1,5 +1,6 @@
 """Rendering: one page's language, zone and links; templates of this folder; headers that keep the page to itself."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -92,10 +93,9 @@ def page_of(request: Request[Any, Any, Any], business: Business | None) -> Page:
     zone = business.timezone if business is not None else "UTC"
     asked = request.query_params.get("tz")
     if asked:
-        try:
+        # A zone that does not exist is as good as none.
+        with suppress(UnknownTimeZone):
             zone = choices["tz"] = check_zone(asked)
-        except UnknownTimeZone:
-            pass
     return Page(business, language, zone, choices)
 
 
