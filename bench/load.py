@@ -279,7 +279,10 @@ def send(job: Job) -> Report:
         cwd=Path(__file__).parents[1],
         check=True,
     )
-    return msgspec.msgpack.decode(done.stdout, type=Report)
+    try:
+        return msgspec.msgpack.decode(done.stdout, type=Report)
+    except msgspec.DecodeError as broken:
+        raise RuntimeError(f"The load generator's report of {len(done.stdout)} bytes is broken: {broken}") from broken
 
 
 def _content_length(head: bytes) -> int:

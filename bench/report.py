@@ -1,5 +1,6 @@
 """The table for people and the JSON for programs."""
 
+import math
 import os
 import platform
 from collections.abc import Sequence
@@ -43,12 +44,11 @@ def print_table(result: Result) -> None:
                 table.add_row(name, *_figures(baseline))
         for row in ROWS:
             _add(table, row.title, measured.rows[row.name], [j for j in judgements if j.row == row.name])
-        look = measured.rows[LOOK].latencies
-        only = [j for j in judgements if j.row == LOOK]
-        _add(table, "select 1, one connection", _single(look["select-1"].p50_ms, look["select-1"].p99_ms), [])
-        _add(table, LOOK_TITLE, _single(look["slots"].p50_ms, look["slots"].p99_ms), only)
+        look = measured.rows[LOOK]
+        _add(table, "select 1, alone", _step(look, "select-1"), [])
+        _add(table, LOOK_TITLE, _step(look, "slots"), [j for j in judgements if j.row == LOOK])
     table.add_section()
-    title = f"memory of the web process after {result.memory_after:,} requests"
+    title = f"memory after {result.memory_after:,} requests"
     _add(table, title, None, result.memory_judgements)
     console.print(table)
     wrong = result.session.problems
@@ -108,14 +108,15 @@ def _figures(measured: Measured) -> list[str]:
     ]
 
 
-def _single(p50_ms: float, p99_ms: float) -> Measured:
-    return Measured(rate=0.0, p50_ms=p50_ms, p99_ms=p99_ms)
+def _step(measured: Measured, step: str) -> Measured | None:
+    latency = measured.latencies.get(step)
+    return None if latency is None else Measured(rate=0.0, p50_ms=latency.p50_ms, p99_ms=latency.p99_ms)
 
 
 def _judgement(judgement: Judgement) -> dict[str, Any]:
     return {
         "row": judgement.row,
-        "value": judgement.value,
+        "value": None if math.isnan(judgement.value) else judgement.value,
         "unit": judgement.unit,
         "target": judgement.target,
         "atLeast": judgement.at_least,

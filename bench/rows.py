@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bench.data import SLOTS_A_DAY, SLOTS_DAYS, SLOTS_SERVICE, SLUG
 from bench.pgbench import CLIENTS
 from bench.scripts import AnyScript, Echo, LookAndTake, ManySlots, OneSchedule, OneSlot
-from bench.session import Measured, Session
+from bench.session import Measured, Session, ratio
 
 LOOK = "look"
 _PGBENCH, _ECHO = "pgbench", "echo"
@@ -99,12 +99,12 @@ def _echo(session: Session, prefix: str) -> AnyScript:
 
 ROWS = (
     Row("hot", "reserve, one hot schedule", _hot, of_pgbench=3.0, of_echo=0.5, tail=10.0),
-    Row("spread", "reserve, slots of 1,000 resources", _many, of_pgbench=2.0, tail=10.0),
+    Row("spread", "reserve, 1,000 resources", _many, of_pgbench=2.0, tail=10.0),
     Row("herd", "refusals of a herd on one slot", _herd, of_echo=0.5),
-    Row("cycle", "reserve + commit, slots of 1,000 resources", _many_cycle, of_pgbench=0.8, tail=10.0),
+    Row("cycle", "reserve + commit, 1,000 resources", _many_cycle, of_pgbench=0.8, tail=10.0),
     Row("hot-cycle", "reserve + commit, one hot schedule", _hot_cycle, of_pgbench=0.8, tail=10.0),
 )
-LOOK_TITLE = "slots, 50 resources x 30 days, one connection"
+LOOK_TITLE = "slots, 50 resources x 30 days"
 LOOK_TIMES_SELECT = 40.0
 KEPT_WITH_A_PAST = 0.8
 
@@ -155,11 +155,11 @@ def judge(measured: Pass) -> list[Judgement]:
         it = measured.rows[row.name]
         for times, baseline in ((row.of_pgbench, _PGBENCH), (row.of_echo, _ECHO)):
             if times is not None:
-                ratio = it.rate / measured.baselines[baseline].rate
-                found.append(Judgement(row.name, ratio, f"x {baseline}", times, at_least=True))
+                times_baseline = ratio(it.rate, measured.baselines[baseline].rate)
+                found.append(Judgement(row.name, times_baseline, f"x {baseline}", times, at_least=True))
         if row.tail is not None:
             found.append(Judgement(row.name, it.tail, "x p50 is p99", row.tail, at_least=False))
-    times = look_median_ms(measured) / measured.rows[LOOK].latencies["select-1"].p50_ms
+    times = ratio(median_ms(measured.rows[LOOK], "slots"), median_ms(measured.rows[LOOK], "select-1"))
     found.append(Judgement(LOOK, times, "x select-1", LOOK_TIMES_SELECT, at_least=False))
     return found
 
@@ -168,17 +168,22 @@ def judge_past(small: Pass, large: Pass) -> list[Judgement]:
     """Compare the rows on large tables with the same on small ones."""
     found = [
         Judgement(
-            row.name, large.rows[row.name].rate / small.rows[row.name].rate, "x small", KEPT_WITH_A_PAST, at_least=True
+            row.name,
+            ratio(large.rows[row.name].rate, small.rows[row.name].rate),
+            "x small",
+            KEPT_WITH_A_PAST,
+            at_least=True,
         )
         for row in ROWS
     ]
-    ratio = look_median_ms(small) / look_median_ms(large)
-    return [*found, Judgement(LOOK, ratio, "x small", KEPT_WITH_A_PAST, at_least=True)]
+    times = ratio(median_ms(small.rows[LOOK], "slots"), median_ms(large.rows[LOOK], "slots"))
+    return [*found, Judgement(LOOK, times, "x small", KEPT_WITH_A_PAST, at_least=True)]
 
 
-def look_median_ms(measured: Pass) -> float:
-    """Return how long the slots took."""
-    return measured.rows[LOOK].latencies["slots"].p50_ms
+def median_ms(measured: Measured, step: str) -> float:
+    """Return the median of one step; 0 when it never succeeded."""
+    latency = measured.latencies.get(step)
+    return latency.p50_ms if latency else 0.0
 
 
 def run_memory(session: Session, attempts: tuple[int, int]) -> tuple[float, float]:

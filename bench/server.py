@@ -25,6 +25,11 @@ class Server:
     url: str
     dsn: str
     process: Process
+    log: Path
+
+    def last_words(self) -> str:
+        """Return the end of its log."""
+        return _tail(self.log)
 
     @property
     def port(self) -> int:
@@ -62,7 +67,7 @@ def running(data: Path) -> Iterator[Server]:
         if not line:
             raise RuntimeError(f"The server did not start:\n{_tail(log)}")
         told = json.loads(line)
-        yield Server(told["url"], told["dsn"], Process(child.pid))
+        yield Server(told["url"], told["dsn"], Process(child.pid), log)
     finally:
         child.terminate()
         try:

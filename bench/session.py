@@ -1,5 +1,6 @@
 """One run of the benchmark: loads sent, acknowledgements checked, places never used twice."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -33,7 +34,12 @@ class Measured(msgspec.Struct, rename="camel"):
     @property
     def tail(self) -> float:
         """How many times the median the 99th percentile is."""
-        return self.p99_ms / self.p50_ms
+        return ratio(self.p99_ms, self.p50_ms)
+
+
+def ratio(value: float, other: float) -> float:
+    """Return how many times the other a value is; without the other it is no number, and keeps no promise."""
+    return value / other if other else math.nan
 
 
 @dataclass
@@ -109,7 +115,8 @@ class Session:
 
     def _check(self, name: str, script: AnyScript, report: Report) -> None:
         if report.unexpected:
-            self.say(f"{name}: {report.unexpected} answers were not expected: {report.samples}")
+            self.say(f"{name}: {report.unexpected} answers were not expected: {report.samples[0]}")
+            self.say(f"the end of the server's log:\n{self.server.last_words()}")
         found = check(self.stage.dsn, self.stage.business, script.key_prefix, report.acknowledged, report.doubtful)
         if isinstance(script, LookAndTake):
             places = len(self.stage.few.resources) * SLOTS_A_DAY * SLOTS_DAYS

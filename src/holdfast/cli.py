@@ -13,7 +13,7 @@ import msgspec
 import psycopg
 import typer
 
-from holdfast import config, serving, worker
+from holdfast import config, serving
 from holdfast import verify as verification
 from holdfast.business_files.demo import demo_text
 from holdfast.business_files.importing import Changes, Report, load
@@ -62,7 +62,7 @@ def serve(
     data: DataDir = None,
     dsn: Dsn = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8000,
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65_535)] = 8000,
     workers: Annotated[int, typer.Option(help="Web processes.", min=1, max=64)] = 1,
     demo: Annotated[bool, typer.Option("--demo", help="Load the demo business.")] = False,
     as_json: Json = False,
@@ -86,7 +86,7 @@ def run_worker(dsn: Dsn = None) -> None:
     """Run a worker of its own, beside servers on the same database."""
     if dsn is not None:
         os.environ["HOLDFAST_DSN"] = dsn
-    worker.main()
+    _work()
 
 
 @app.command(name="migrate")
@@ -147,17 +147,24 @@ def part(
         serving.run_web(host, port, workers)
     else:
         serving.end_with_parent()
-        worker.main()
+        _work()
+
+
+def _work() -> None:
+    # Loaded here, since the job library and what it needs take as long to load as everything else together.
+    from holdfast import worker  # noqa: PLC0415
+
+    worker.main()
 
 
 def _settings(data: Path | None, dsn: str | None) -> config.Settings:
     settings = config.read(os.environ)
     if data is not None:
-        settings = replace(settings, data_dir=data.expanduser().absolute(), dsn=None)
+        settings = replace(settings, data_dir=data.expanduser().absolute(), dsn=None, app_dsn=None)
     if dsn is not None:
         if data is not None:
             raise config.ConfigurationError("Give --data or --dsn, not both.")
-        settings = replace(settings, dsn=dsn)
+        settings = replace(settings, dsn=config.checked_dsn(dsn, "--dsn"))
     return settings
 
 

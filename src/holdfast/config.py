@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 from psycopg import conninfo
 
 
@@ -45,10 +46,10 @@ def read(environment: Mapping[str, str]) -> Settings:
     Raises ConfigurationError, which names the variable.
     """
     return Settings(
-        dsn=environment.get("HOLDFAST_DSN") or None,
-        app_dsn=environment.get("HOLDFAST_APP_DSN") or None,
+        dsn=checked_dsn(environment.get("HOLDFAST_DSN"), "HOLDFAST_DSN"),
+        app_dsn=checked_dsn(environment.get("HOLDFAST_APP_DSN"), "HOLDFAST_APP_DSN"),
         data_dir=Path(environment.get("HOLDFAST_DATA_DIR") or _default_data_dir(environment)).expanduser().absolute(),
-        master_key=_key(environment.get("HOLDFAST_MASTER_KEY")),
+        master_key=_key(environment.get("HOLDFAST_MASTER_KEY"), "HOLDFAST_MASTER_KEY"),
         default_business=environment.get("HOLDFAST_DEFAULT_BUSINESS") or None,
         pooler=_flag(environment, "HOLDFAST_POOLER"),
         queue_limit=_number(environment, "HOLDFAST_QUEUE_LIMIT", 10_000),
@@ -75,6 +76,7 @@ def master_key(settings: Settings) -> bytes:
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not file.exists():
         fresh = file.with_suffix(f".{os.getpid()}")
+        fresh.unlink(missing_ok=True)  # of a killed run with our process id, which repeats soon in a container
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as out:
             out.write(secrets.token_hex(32))
@@ -86,10 +88,21 @@ def master_key(settings: Settings) -> bytes:
             pass
         finally:
             fresh.unlink()
-    key = _key(file.read_text().strip())
+    key = _key(file.read_text(errors="replace").strip(), str(file))
     if key is None:
-        raise ConfigurationError("The file master.key in the data directory is empty; restore it from a backup.")
+        raise ConfigurationError(f"{file} is empty; restore it from a backup.")
     return key
+
+
+def checked_dsn(text: str | None, name: str) -> str | None:
+    """Return a connection string that libpq can read, None for none; raises ConfigurationError without quoting it."""
+    try:
+        conninfo.conninfo_to_dict(text or "")
+    except psycopg.ProgrammingError:
+        raise ConfigurationError(
+            f"{name} must be a connection string of PostgreSQL, like postgresql://user:password@host:5432/database."
+        ) from None
+    return text or None
 
 
 def application_dsn(settings: Settings, dsn: str) -> str:
@@ -97,7 +110,12 @@ def application_dsn(settings: Settings, dsn: str) -> str:
     if settings.app_dsn is not None:
         return settings.app_dsn
     # The limits are those that roles.sql gives to the role when it logs in by itself.
-    settings_of_role = {"role": "holdfast_app", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "60s"}
+    settings_of_role = {
+        "role": "holdfast_app",
+        "timezone": "UTC",
+        "lock_timeout": "10s",
+        "idle_in_transaction_session_timeout": "60s",
+    }
     options = " ".join(f"-c {name}={value}" for name, value in settings_of_role.items())
     return conninfo.make_conninfo(dsn, options=options)
 
@@ -107,7 +125,7 @@ def _default_data_dir(environment: Mapping[str, str]) -> str:
     return f"{base}/holdfast"
 
 
-def _key(text: str | None) -> bytes | None:
+def _key(text: str | None, name: str) -> bytes | None:
     if not text:
         return None
     try:
@@ -115,7 +133,7 @@ def _key(text: str | None) -> bytes | None:
     except ValueError:
         key = b""
     if len(key) < 32:
-        raise ConfigurationError("HOLDFAST_MASTER_KEY must be at least 32 bytes as hexadecimal characters.")
+        raise ConfigurationError(f"{name} must hold at least 32 bytes as hexadecimal characters.")
     return key
 
 
@@ -130,6 +148,6 @@ def _number(environment: Mapping[str, str], name: str, default: int) -> int:
     text = environment.get(name)
     if not text:
         return default
-    if not (text.isascii() and text.isdigit()) or int(text) < 1:
-        raise ConfigurationError(f"{name} must be a whole number above 0.")
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) > 0):
+        raise ConfigurationError(f"{name} must be a whole number from 1 to 999999999.")
     return int(text)

@@ -1,5 +1,6 @@
 """Structured logs on stderr: one JSON line an event, with ids and never with personal data."""
 
+import json
 import logging
 import sys
 from types import TracebackType
@@ -21,7 +22,16 @@ def configure() -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
     )
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    of_libraries = logging.StreamHandler(sys.stderr)
+    of_libraries.setFormatter(_Shapes("%(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(handlers=[of_libraries], level=logging.WARNING)
+
+
+class _Shapes(logging.Formatter):
+    """Shows exceptions that a library logs as the product's own are shown."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the name is the library's
+        return json.dumps(_shape_of(ei))
 
 
 def _shape_of(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> list[dict[str, Any]]:

@@ -1,10 +1,12 @@
 """`holdfast serve`: PostgreSQL if none is given, migrations, web server and worker, as one thing that starts and stops.
 
-The supervisor starts each part as a process of its own, prints the ready line when the web server answers, and stops
-everything in the reverse order. Whatever kills it takes its children with it.
+The supervisor starts each part as a process of its own and prints the ready line when the web server answers. What ends
+by itself, PostgreSQL included, is started again; whatever kills the supervisor takes its children with it.
 """
 
 import ctypes
+import errno
+import http.client
 import json
 import os
 import resource
@@ -13,12 +15,12 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from granian.constants import Interfaces, Loops, RuntimeModes
 from granian.server import Server
@@ -28,8 +30,11 @@ from holdfast.kernel.embedded import EmbeddedPostgres
 from holdfast.kernel.migrate import migrate
 
 _START_SECONDS = 60
-_STOP_SECONDS = 20
-_DRAIN_SECONDS = 15
+_PORT_SECONDS = 15
+# Together with the 20 seconds in which PostgreSQL stops, whatever it does, this makes the 30 that a stop may take.
+_DRAIN_SECONDS = 8
+_STOP_SECONDS = 10
+_CALM_SECONDS = 60
 _MOST_CONNECTIONS = 20_000
 
 
@@ -70,12 +75,11 @@ def serve(
 
     Raises ServeError, EmbeddedPostgresError, MigrationError or ConfigurationError with what to do.
     """
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(sign, _stop)
     postgres = None
-    parts: list[subprocess.Popen[bytes]] = []
+    parts: list[Part] = []
     try:
-        port = _free_port(host, port)
+        for sign in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(sign, _stop)
         if settings.dsn is None:
             postgres = EmbeddedPostgres(settings.data_dir, binaries=settings.pg_bin)
             report(f"starting PostgreSQL in {settings.data_dir}")
@@ -83,8 +87,6 @@ def serve(
             dsn, app_dsn = postgres.uri(), postgres.uri(user="holdfast_app")
         else:
             dsn, app_dsn = settings.dsn, config.application_dsn(settings, settings.dsn)
-        migrate(dsn, report=report)
-        prepare(dsn)
         environment = {
             **os.environ,
             "HOLDFAST_DSN": dsn,
@@ -92,21 +94,70 @@ def serve(
             "HOLDFAST_MASTER_KEY": config.master_key(settings).hex(),
             "HOLDFAST_PARENT_PID": str(os.getpid()),
         }
-        web = _start(["web", host, str(port), str(workers)], environment)
-        parts = [_start(["worker"], environment), web]
-        url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        _wait_until_answering(url, web)
-        ready(Ready(url, dsn, os.getpid(), settings.data_dir if postgres else None))
-        _watch(parts)
+        with _taken_port(host, port, report) as taken:
+            port = taken.getsockname()[1]
+            migrate(dsn, report=report)
+            prepare(dsn)
+            parts = [Part(["web", host, str(port), str(workers)], environment), Part(["worker"], environment)]
+            for part in parts:
+                part.start()
+            _wait_until_answering(host, port, parts[0])
+            url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+            ready(Ready(url, dsn, os.getpid(), settings.data_dir if postgres else None))
+            _watch(parts, postgres, report)
     except Stopped:
         report("stopping")
     finally:
         for sign in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sign, signal.SIG_IGN)
-        for part in reversed(parts):
-            _end(part)
+        _end(parts)
         if postgres is not None:
             postgres.stop()
+
+
+class Restarts:
+    """How long to wait before what has ended is started again: longer each time, until it has been calm for a while."""
+
+    def __init__(self) -> None:
+        self._recent = 0
+        self._last = time.monotonic()
+
+    def wait_seconds(self) -> float:
+        """Return the pause before the next start, which is counted."""
+        now = time.monotonic()
+        self._recent = self._recent + 1 if now - self._last < _CALM_SECONDS else 0
+        self._last = now
+        return min(0.25 * (1 << self._recent), 10.0)
+
+
+class Part:
+    """A process of the server, in a session of its own: Ctrl-C reaches the supervisor, which then stops the parts."""
+
+    def __init__(self, words: Sequence[str], environment: Mapping[str, str]) -> None:
+        self.name = words[0]
+        self._command = [sys.executable, "-m", "holdfast", "part", *words]
+        self._environment = environment
+        self._restarts = Restarts()
+        self._due: float | None = None
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the process."""
+        self._due = None
+        self.process = subprocess.Popen(  # noqa: S603 - our own words, no shell
+            self._command, env=self._environment, stdout=sys.stderr, start_new_session=True
+        )
+
+    def keep(self, report: Callable[[str], None]) -> None:
+        """Start the process again when it has ended, after a pause that grows with each end; never waits itself."""
+        assert self.process is not None, "a part is started before it is kept"
+        if self._due is not None:
+            if time.monotonic() >= self._due:
+                self.start()
+        elif self.process.poll() is not None:
+            pause = self._restarts.wait_seconds()
+            self._due = time.monotonic() + pause
+            report(f"the {self.name} ended with status {self.process.returncode}; starting it again in {pause:g} s")
 
 
 def run_web(host: str, port: int, workers: int) -> None:
@@ -145,65 +196,78 @@ def end_with_parent() -> None:
             sys.exit(0)
 
 
-def _start(part: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    # A session of its own: Ctrl-C reaches the supervisor, which then stops the parts in order.
-    command = [sys.executable, "-m", "holdfast", "part", *part]
-    return subprocess.Popen(command, env=environment, stdout=sys.stderr, start_new_session=True)  # noqa: S603 - our own
+def _taken_port(host: str, port: int, report: Callable[[str], None]) -> socket.socket:
+    """Return a socket that keeps the port (a free one for 0) for our web server, and never listens itself.
 
-
-def _free_port(host: str, port: int) -> int:
-    """Return the port, or a free one for 0; waits for the remains of a killed server to let it go.
-
-    Two web servers on one port would both start and share the requests, so it is tried first.
+    Two web servers on one port would both start and share the requests, so it is tried without sharing first; the
+    remains of a killed server are given time to let it go. Raises ServeError.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    deadline = time.monotonic() + _DRAIN_SECONDS
+    deadline = None
     while True:
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-                return int(probe.getsockname()[1])
-            except OSError as taken:
-                if time.monotonic() > deadline or port == 0:
-                    raise ServeError(f"Port {port} on {host} is in use; choose another with --port.") from taken
+        taken = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taken.bind((host, port))
+        except OSError as refusal:
+            taken.close()
+            if refusal.errno != errno.EADDRINUSE:
+                raise ServeError(f"Cannot listen on {host}, port {port}: {refusal.strerror}.") from refusal
+            if deadline is None:
+                report(f"port {port} on {host} is in use; waiting up to {_PORT_SECONDS} s for it")
+                deadline = time.monotonic() + _PORT_SECONDS
+            elif time.monotonic() > deadline:
+                raise ServeError(f"Port {port} on {host} is in use; choose another with --port.") from refusal
+        else:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            return taken
         time.sleep(0.1)
 
 
-def _wait_until_answering(url: str, web: subprocess.Popen[bytes]) -> None:
+def _wait_until_answering(host: str, port: int, web: Part) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
-        if web.poll() is not None:
+        if web.process is not None and web.process.poll() is not None:
             raise ServeError("The web server ended while it was starting; its reason stands above.")
-        try:
-            with urllib.request.urlopen(f"{url}/health", timeout=2) as answer:  # noqa: S310 - our own server
-                if answer.status == 200:
-                    return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
+        connection = http.client.HTTPConnection(host, port, timeout=2)
+        with suppress(OSError, http.client.HTTPException):
+            connection.request("GET", "/health")
+            if connection.getresponse().status == 200:
+                return
+        connection.close()
+        time.sleep(0.05)
     raise ServeError(f"The web server did not answer within {_START_SECONDS} seconds.")
 
 
-def _watch(parts: list[subprocess.Popen[bytes]]) -> None:
-    """Return never while every part runs.
+def _watch(parts: Sequence[Part], postgres: EmbeddedPostgres | None, report: Callable[[str], None]) -> NoReturn:
+    """Start again whatever ends by itself, for ever.
 
-    Raises ServeError when one has ended by itself, Stopped when somebody asked to stop.
+    Raises Stopped when somebody asked to stop, EmbeddedPostgresError when PostgreSQL does not come back.
     """
+    restarts = Restarts()
     while True:
+        if postgres is not None and not postgres.running:
+            pause = restarts.wait_seconds()
+            report(f"PostgreSQL ended by itself; starting it again in {pause:g} s")
+            time.sleep(pause)
+            postgres.start()
+            report("PostgreSQL is back")
         for part in parts:
-            if part.poll() is not None:
-                raise ServeError(f"A part of the server ended with status {part.returncode}; stopping the others.")
+            part.keep(report)
         time.sleep(0.2)
 
 
-def _end(part: subprocess.Popen[bytes]) -> None:
-    if part.poll() is None:
-        part.terminate()
+def _end(parts: Sequence[Part]) -> None:
+    """Stop all parts at once; what is in flight is finished, what does not end in time is killed with its children."""
+    processes = [part.process for part in parts if part.process is not None and part.process.poll() is None]
+    for process in processes:
+        process.terminate()
+    deadline = time.monotonic() + _STOP_SECONDS
+    for process in processes:
         try:
-            part.wait(_STOP_SECONDS)
+            process.wait(max(deadline - time.monotonic(), 0))
         except subprocess.TimeoutExpired:
-            part.kill()
-            part.wait()
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:

@@ -29,6 +29,7 @@ from holdfast.booking.tenancy import Tenancy
 from holdfast.booking.tokens import BookingTokens
 from holdfast.kernel.database import Database
 from holdfast.kernel.documents import documented, openapi
+from holdfast.kernel.errors import NotFound
 from holdfast.kernel.http import MAX_BODY_BYTES, json_response, render_error
 
 log = structlog.get_logger(__name__)
@@ -51,7 +52,9 @@ async def alive() -> Response[bytes]:
 @get("/metrics", opt=documented())
 async def metrics() -> Response[bytes]:
     """Return the figures of this process for Prometheus."""
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    # The framework names the charset of every text by itself.
+    media_type = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")
+    return Response(generate_latest(), media_type=media_type)
 
 
 @get(["/schema", "/schema/openapi.json"], opt=documented())
@@ -71,6 +74,11 @@ async def select_one(request: Call) -> Response[bytes]:
     """Ask the database for nothing: what one round trip costs."""
     async with request.app.state.reservations.database.transaction() as tx:
         return json_response({"one": await tx.value("select 1")})
+
+
+def no_such_file(request: Call, _error: Exception) -> Response[bytes]:
+    """Say that there is no file of such a name."""
+    return render_error(request, NotFound())
 
 
 def handlers(settings: config.Settings) -> list[HTTPRouteHandler]:
@@ -114,7 +122,12 @@ def build(settings: config.Settings, app_dsn: str) -> Litestar:
             await admission.close()
             await database.close()
 
-    assets = create_static_files_router(path="/static", directories=[Path(str(files("holdfast") / "static"))])
+    assets = create_static_files_router(
+        path="/static",
+        directories=[Path(str(files("holdfast") / "static"))],
+        # What cannot be the name of a file: too long, or with a NUL in it.
+        exception_handlers={OSError: no_such_file, ValueError: no_such_file},
+    )
     return Litestar(
         route_handlers=[*routes, assets],
         lifespan=[lifespan],

@@ -15,6 +15,8 @@ log = structlog.get_logger(__name__)
 
 # A job whose worker was killed stays `doing` for ever and keeps its lock, unless somebody sets it back.
 _STALLED_SECONDS = 120
+# Less than the supervisor waits before it kills.
+_DRAIN_SECONDS = 7
 
 
 def build(database: Database, dsn: str) -> App:
@@ -60,7 +62,7 @@ async def run(dsn: str, *, pooler: bool = False) -> None:
         await jobs.sweep_all(database)
         await jobs.lay_out_all(database)
         async with app.open_async():
-            await app.run_worker_async(concurrency=2, shutdown_graceful_timeout=10)
+            await app.run_worker_async(concurrency=2, shutdown_graceful_timeout=_DRAIN_SECONDS)
     finally:
         await database.close()
 

@@ -7,11 +7,11 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-
 from bench.check import check, check_total
 from bench.data import Stage, add_past, furnish
 from bench.load import Acknowledgement
 from bench.scripts import ManySlots, OneSchedule, Place
+
 from holdfast.kernel.embedded import EmbeddedPostgres
 from holdfast.verify import verify
 
@@ -151,8 +151,10 @@ def test_a_doctored_list_is_found_out(kept: Kept, doctor: Callable[[List], List]
         "delete from bookings where id = %(group)s",
         "delete from claims where booking_id = %(slot)s",
         "update claims set resource_id = gen_random_uuid() where booking_id = %(slot)s",
-        "update claims set during = tstzrange(lower(during), upper(during) - interval '1 minute')"
-        " where booking_id = %(slot)s",
+        (
+            "update claims set during = tstzrange(lower(during), upper(during) - interval '1 minute')"
+            " where booking_id = %(slot)s"
+        ),
         "update bookings set state = 'expired' where id = %(slot)s",
         "update bookings set business_id = gen_random_uuid() where id = %(slot)s",
         "update bookings set starts_at = starts_at - interval '1 minute' where id = %(slot)s",

@@ -214,28 +214,28 @@ BOOKINGS = {
     "name", [pytest.param(name, marks=pytest.mark.xfail(strict=True)) if name in HOLES else name for name in CLAIMS]
 )
 def test_place_is_never_sold_twice(console: Connection, name: str) -> None:
-    """No statement takes a place that is taken or does not exist, or for no bounded time (B-2, SPEC 11 invariant 1)."""
+    """No statement takes a place that is taken or does not exist, or for no bounded time (B-2, invariant 1)."""
     statement, constraint = CLAIMS[name]
     assert refusal(console, statement) == constraint
 
 
 @pytest.mark.parametrize("name", COUNTERS)
 def test_group_is_never_oversold(console: Connection, name: str) -> None:
-    """No statement oversells a schedule or parts its counter from its bookings (B-2, SPEC 11 invariant 1)."""
+    """No statement oversells a schedule or parts its counter from its bookings (B-2, invariant 1)."""
     statement, constraint = COUNTERS[name]
     assert refusal(console, statement) == constraint
 
 
 @pytest.mark.parametrize("name", BOOKINGS)
 def test_booking_changes_by_the_rules_only(console: Connection, name: str) -> None:
-    """No statement makes or changes a booking against the rules (B-2, B-9, B-15, SPEC 11 invariants 3, 4, 6)."""
+    """No statement makes or changes a booking against the rules (B-2, B-9, B-15, invariants 3, 4, 6)."""
     statement, constraint = BOOKINGS[name]
     assert refusal(console, statement) == constraint
 
 
 @pytest.mark.parametrize("constraint", REFERENCES)
 def test_tenants_do_not_mix(console: Connection, constraint: str) -> None:
-    """No row can refer to what another business owns, by any foreign key (D-9, SPEC 11 invariant 9)."""
+    """No row can refer to what another business owns, by any foreign key (D-9, invariant 9)."""
     statement, _ = REFERENCES[constraint]
     assert refusal(console, statement) == constraint
 

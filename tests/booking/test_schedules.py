@@ -33,7 +33,7 @@ from holdfast.catalog.errors import UnknownProgram
 from holdfast.catalog.programs import Program, ProgramRule, deactivate_programs, programs_of, put_program
 from holdfast.catalog.resources import put_resource
 from holdfast.catalog.services import put_service
-from holdfast.identity.businesses import put
+from holdfast.identity.businesses import lock, put
 from holdfast.kernel.database import Database, Transaction
 from holdfast.kernel.errors import ValidationFailed
 from holdfast.kernel.ids import new_id
@@ -212,7 +212,13 @@ async def test_programs_race_for_rooms(studio: Studio) -> None:
         await studio.program(LATER[0], slug=f"group-{n}", resource_ids=[room, hall][:: 1 if n % 2 else -1])
         for n in range(4)
     ]
-    layouts = await asyncio.gather(*(studio.lay_out(program, days=20) for program in programs))
+
+    async def once(program: Program) -> Layout:
+        # Not tried again: a deadlock is a failure here.
+        async with studio.database.transaction(studio.business_id) as tx:
+            return await lay_out(tx, program, until=NOW + timedelta(days=20), now=NOW)
+
+    layouts = await asyncio.gather(*map(once, programs))
     assert sum(layout.created for layout in layouts) == 20
     assert sum(len(layout.conflicts) for layout in layouts) == 60
     assert await studio.count("claims") == 20 * (1 + 4)
@@ -223,6 +229,22 @@ async def test_one_program_is_laid_out_once(studio: Studio) -> None:
     program = await studio.program(LATER[0], resource_ids=[await studio.room(capacity=3)])
     layouts = await asyncio.gather(*(studio.lay_out(program, days=10) for _ in range(4)))
     assert sorted(layouts, key=lambda layout: layout.created) == [Layout(), Layout(), Layout(), Layout(10)]
+
+
+async def test_a_layout_waits_for_an_import(studio: Studio) -> None:
+    """Programs are laid out by the rules that an import in flight gives them, not by those that it replaces (K-2)."""
+    await studio.program(LATER[0])
+    async with studio.database.transaction(studio.business_id) as tx:
+        await lock(tx)
+        rules = [ProgramRule(weekday, time.fromisoformat(LATER[1])) for weekday in EVERY_DAY]
+        await put_program(tx, slug="group", name="group", rules=rules, duration_minutes=60, max_capacity=3)
+        layout = asyncio.create_task(studio.run(lay_out_ahead))
+        while not await tx.value("select exists (select from pg_locks where not granted)"):
+            assert not layout.done()
+            await asyncio.sleep(0.01)
+    assert await layout == Layout(56)
+    berlin = ZoneInfo("Europe/Berlin")
+    assert {f"{each.start.astimezone(berlin):%H:%M}" for each in await studio.listed()} == {LATER[1]}
 
 
 async def test_the_list_is_of_what_can_be_booked(studio: Studio) -> None:

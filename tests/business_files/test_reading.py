@@ -51,6 +51,7 @@ def problems(text: str | bytes) -> list[tuple[int, str]]:
     [
         (2, 'slug = "No Slug"', "slug: 'No Slug' is no slug"),
         (2, f'slug = "{"a" * 64}"', "63 characters at most"),
+        (2, 'slug = "123e4567-e89b-42d3-a456-426614174000"', "a slug that reads as an id would be taken for one"),
         (3, 'name = "  "', "name: a name has 1 to 200 characters"),
         (3, 'name = "a\\u0000b"', "characters that cannot be shown"),
         (3, "name = 5", "name: 5 is not text in quotes"),

@@ -36,10 +36,14 @@ _WRITE = re.compile(
     r"\b(?:insert\s+into|delete\s+from|merge\s+into|truncate(?:\s+table)?|update)\s+(?:only\s+)?([a-z_]\w*)"
 )
 
-EVERY_STATEMENT = [
-    pytest.param(path, name, statement, id=f"{path.parent.name}/{path.name}:{name}")
+STATEMENTS = [
+    (path, name, statement)
     for path in named_sql_files()
     for name, statement in load(".".join(["holdfast", *path.parent.relative_to(PACKAGE).parts]), path.name).items()
+]
+EVERY_STATEMENT = [
+    pytest.param(path, name, statement, id=f"{path.parent.name}/{path.name}:{name}")
+    for path, name, statement in STATEMENTS
 ]
 
 
@@ -79,11 +83,7 @@ def test_every_statement_is_used_and_every_used_one_exists() -> None:
     """Python asks for no statement that is not there, and no statement lies unused."""
     findings = []
     for capability in {capability_of(path) for path in named_sql_files()}:
-        named = {
-            parameters.values[1]
-            for parameters in EVERY_STATEMENT
-            if capability_of(parameters.values[0]) == capability and not _is_check(parameters.values[0])
-        }
+        named = {n for path, n, _ in STATEMENTS if capability_of(path) == capability and not _is_check(path)}
         sources = [path for path in python_files("src") if capability_of(path) == capability]
         loaded = {name for path in sources for name in _loaded(tree(path))}
         asked = {key: place(path, node) for path in sources for key, node in _asked(tree(path), loaded)}

@@ -3,7 +3,7 @@
 The rows are those of practice.py. Ids of claims are not known before, so a damage that touches a claim renumbers it.
 """
 
-from journeys.practice import DEAD, NEIGHBOUR, at, the
+from journeys.practice import DEAD, at, the
 
 Finding = tuple[str, tuple[str, ...]]  # a check, and the ids that it names
 Damage = tuple[str, set[Finding]]
@@ -11,7 +11,7 @@ Damage = tuple[str, set[Finding]]
 ROW = "900001"  # the number of a claim that is touched
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 ANA, BEN, ROOM, STUDIO, HALL, LIMIT = (the(name) for name in ("ana", "ben", "room", "studio", "hall", "limit"))
-TEN, ELEVEN = at("10:00"), at("11:00")
+BEFORE_MOVED = f"[{at('11:50')}, {at('12:50')})"
 
 
 def says(check: str, *ids: str) -> Finding:
@@ -50,35 +50,9 @@ def booking(name: str, assignments: str) -> str:
     return row("bookings", name, assignments)
 
 
-def entry(name: str, version: int, assignments: str) -> str:
-    """Return SQL that changes an audit entry."""
-    return f"update audit_log set {assignments} where aggregate_id = '{the(name)}' and version = {version};"
-
-
-def without(table: str, name: str, version: int) -> str:
-    """Return SQL that deletes an audit entry or an event."""
-    return f"delete from {table} where aggregate_id = '{the(name)}' and version = {version};"
-
-
-def without_change(name: str, version: int) -> str:
-    """Return SQL that deletes an audit entry with its event."""
-    return without("audit_log", name, version) + without("outbox_events", name, version)
-
-
 def twice(table: str, condition: str) -> str:
     """Return SQL that doubles rows."""
     return f"insert into {table} select * from {table} where {condition};"
-
-
-def event(aggregate_id: str, kind: str) -> str:
-    """Return SQL that inserts an event."""
-    values = f"'{the('business')}', '{aggregate_id}', 1, '{kind}'"
-    return f"insert into outbox_events (business_id, aggregate_id, version, type) values ({values});"
-
-
-def key(name: str, assignments: str) -> str:
-    """Return SQL that changes an idempotency key."""
-    return f"update idempotency_keys set {assignments} where business_id = '{the('business')}' and key = '{name}';"
 
 
 PLACES: dict[str, Damage] = {
@@ -86,6 +60,21 @@ PLACES: dict[str, Damage] = {
         claims("booked", f"resource_id = '{ANA}'"),
         {says("seats_are_taken_once", ANA, *owners("hold", "booked"))}
         | {says("resources_are_not_oversold", ANA, *owners("hold", "booked"))},
+    ),
+    "a place is taken twice, beside a neighbour": (
+        claims("hold", f"during = '{BEFORE_MOVED}'")
+        + claims("booked", f"during = '{BEFORE_MOVED}', resource_id = '{ANA}'")
+        + "".join(
+            booking(name, f"starts_at = '{at('11:50')}', ends_at = '{at('12:50')}'") for name in ("hold", "booked")
+        ),
+        {says("seats_are_taken_once", ANA, *owners("hold", "booked"))}
+        | {says("resources_are_not_oversold", ANA, *owners("hold", "booked"))},
+    ),
+    "a place of a schedule is taken": (
+        claims("paid", f"resource_id = '{HALL}', capacity = 2, during = '[{at('18:00')}, {at('19:00')})'")
+        + booking("paid", f"starts_at = '{at('18:00')}', ends_at = '{at('19:00')}'"),
+        {says("seats_are_taken_once", HALL, *owners("monday", "paid"))}
+        | {says("resources_are_not_oversold", HALL, *owners("monday", "paid"))},
     ),
     "a second place is taken where there is one": (
         claims("booked", f"id = {ROW}, resource_id = '{ANA}', seat = 2"),
@@ -132,6 +121,10 @@ PLACES: dict[str, Damage] = {
         claims("past", f"id = {ROW}, during = '(,{at('11:00', year=2020)})'"),
         {says("claims_are_bounded", ANA, the("past"), ROW)},
     ),
+    "a claim began at minus infinity": (
+        claims("past", f"id = {ROW}, during = '[-infinity, {at('11:00', year=2020)})'"),
+        {says("claims_are_bounded", ANA, the("past"), ROW)},
+    ),
     "a claim includes its end": (
         claims("paid", f"id = {ROW}, during = '[{at('15:00')}, {at('16:00')}]'"),
         {says("claims_are_bounded", BEN, the("paid"), ROW)},
@@ -147,6 +140,13 @@ PLACES: dict[str, Damage] = {
     "a booking went without its counter": (
         f"delete from bookings where id = '{the('seat-hold')}';",
         {says("schedule_counters_equal_their_bookings", the("monday"))},
+    ),
+    "a counter is above the capacity": (
+        row("program_schedules", "monday", "taken = 11"),
+        {
+            says("schedule_counters_equal_their_bookings", the("monday")),
+            says("schedules_are_not_oversold", the("monday")),
+        },
     ),
     "a counter is negative": (
         row("program_schedules", "tuesday", "taken = -1"),
@@ -295,123 +295,5 @@ CLAIMS: dict[str, Damage] = {
     "a hold was not swept": (
         booking("hold", "expires_at = now() - interval '301 seconds'"),
         {says("holds_are_swept", the("hold"))},
-    ),
-}
-
-HISTORY: dict[str, Damage] = {
-    "a state is unknown": (
-        booking("booked", "state = 'paid'"),
-        {says("bookings_are_well_formed", the("booked")), says("history_ends_at_the_booking", the("booked"))},
-    ),
-    "a change in the middle is missing": (
-        without_change("past", 2),
-        {says("history_has_no_gap", the("past"), "3")},
-    ),
-    "the first change is missing": (
-        without_change("moved", 2),
-        {says("history_follows_the_transitions", the("moved"), "3")},
-    ),
-    "the last change is missing": (
-        without_change("moved", 3),
-        {says("history_ends_at_the_booking", the("moved"))},
-    ),
-    "every change is missing": (
-        without_change("booked", 1),
-        {says("appointments_have_a_history", the("booked"))},
-    ),
-    "the history of an expired appointment is missing": (
-        without_change("unpaid", 2) + without_change("unpaid", 3) + booking("unpaid", "confirmed_at = now()"),
-        {says("appointments_have_a_history", the("unpaid"))},
-    ),
-    "an entry is there twice": (
-        twice("audit_log", f"aggregate_id = '{the('moved')}' and version = 3"),
-        {says("history_has_no_gap", the("moved"), "3")},
-    ),
-    "an entry does not begin where the one before it ended": (
-        entry("past", 3, "from_state = 'confirmed'"),
-        {says("history_follows_the_transitions", the("past"), "3")},
-    ),
-    "a transition is not allowed": (
-        entry("past", 2, "to_state = 'cancelled'") + entry("past", 3, "from_state = 'cancelled'"),
-        {says("history_follows_the_transitions", the("past"), "3")},
-    ),
-    "a transition after a gap is not allowed": (
-        without_change("past", 2) + entry("past", 3, "from_state = 'refunded'"),
-        {says("history_has_no_gap", the("past"), "3"), says("history_follows_the_transitions", the("past"), "3")},
-    ),
-    "a history begins with an expired booking": (
-        entry("moved", 2, "from_state = 'expired'"),
-        {says("history_follows_the_transitions", the("moved"), "2")},
-    ),
-    "a history begins with an end": (
-        entry("booked", 1, "to_state = 'cancelled'"),
-        {says("history_follows_the_transitions", the("booked"), "1")}
-        | {says("history_ends_at_the_booking", the("booked"))},
-    ),
-    "a booking made at once has a second version": (
-        entry("moved", 2, "from_state = null"),
-        {says("history_follows_the_transitions", the("moved"), "2")},
-    ),
-    "a committed hold has no version of its own": (
-        entry("booked", 1, "from_state = 'held'"),
-        {says("history_follows_the_transitions", the("booked"), "1")},
-    ),
-    "a version was raised without an entry": (
-        booking("booked", "version = 2"),
-        {says("history_ends_at_the_booking", the("booked"))},
-    ),
-    "a state was changed without an entry": (
-        booking("booked", "state = 'completed'"),
-        {says("history_ends_at_the_booking", the("booked"))},
-    ),
-    "a cancelled appointment was revived by hand": (
-        booking("cancelled", "state = 'confirmed'"),
-        {says("history_ends_at_the_booking", the("cancelled"))}
-        | {says("live_bookings_have_their_claims", the("cancelled"))},
-    ),
-    "an acknowledged appointment is gone": (
-        f"delete from claims where {of('moved')}; delete from bookings where id = '{the('moved')}';",
-        {says("histories_have_a_booking", the("moved"))},
-    ),
-    "a key's booking is nowhere": (
-        key("key-hold", f"booking_id = '{NOWHERE}'"),
-        {says("keys_point_to_their_booking", "key-hold", NOWHERE)},
-    ),
-    "a key's booking belongs to another business": (
-        key("key-hold", f"booking_id = '{the('hold', NEIGHBOUR)}'"),
-        {says("keys_point_to_their_booking", "key-hold", the("hold", NEIGHBOUR))},
-    ),
-    "a key's answer names another booking": (
-        key("key-booked", f"""answer = answer || '{{"id": "{the("hold")}"}}'"""),
-        {says("keys_point_to_their_booking", "key-booked", the("booked"))},
-    ),
-    "a booking is the effect of two keys": (
-        key("key-seat", f"booking_id = '{the('hold')}', answer = '{{}}'"),
-        {says("bookings_are_the_effect_of_one_key", the("hold"), "key-hold", "key-seat")},
-    ),
-    "a key has two answers": (
-        twice("idempotency_keys", f"booking_id = '{the('hold')}'")
-        + "update idempotency_keys set operation = 'cancel' where ctid = (select max(ctid) from idempotency_keys);",
-        {says("kernel.keys_are_unique", "key-hold")},
-    ),
-    "an event is missing": (
-        without("outbox_events", "moved", 3),
-        {says("changes_and_events_match", the("moved"), "3")},
-    ),
-    "an event is there twice": (
-        twice("outbox_events", f"aggregate_id = '{the('moved')}' and version = 3"),
-        {says("changes_and_events_match", the("moved"), "3")},
-    ),
-    "an event has no entry": (
-        without("audit_log", "moved", 3),
-        {says("changes_and_events_match", the("moved"), "3"), says("history_ends_at_the_booking", the("moved"))},
-    ),
-    "an event speaks of a hold": (
-        event(the("hold"), "Held"),
-        {says("changes_and_events_match", the("hold"), "1")},
-    ),
-    "an event speaks of a booking that is nowhere": (
-        event(NOWHERE, "AppointmentConfirmed"),
-        {says("changes_and_events_match", NOWHERE, "1")},
     ),
 }

@@ -45,8 +45,9 @@ print(server.pid, flush=True)
 if os.fork() == 0:
     try:
         server.stop()
-    finally:
         print("worker", flush=True)
+    except OSError as error:
+        print(repr(error), flush=True)
 sys.stdin.read()
 """
 
@@ -63,8 +64,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def data_dir(template: Path, tmp_path: Path) -> Path:
-    """A data directory that has served before."""
-    return Path(shutil.copytree(template, tmp_path / "data"))
+    """A data directory that has served before, with nothing in its log."""
+    return Path(shutil.copytree(template, tmp_path / "data", ignore=shutil.ignore_patterns("postgres.log")))
 
 
 @pytest.fixture
@@ -99,6 +100,20 @@ def keep_row(server: EmbeddedPostgres) -> None:
 def kept_row(server: EmbeddedPostgres) -> Any:
     """Read what `keep_row` committed."""
     return ask(server.uri(), "select answer from kept")
+
+
+@pytest.fixture
+def signals(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """The signals that the test's process sends to processes that are not its own, as they are sent."""
+    sent: list[tuple[int, int]] = []
+    kill = os.kill
+
+    def record(pid: int, signum: int) -> None:
+        sent.append((pid, signum))
+        kill(pid, signum)
+
+    monkeypatch.setattr(os, "kill", record)
+    return sent
 
 
 def has_ended(pid: int, seconds: float = 10) -> bool:
@@ -156,6 +171,7 @@ def test_restart_keeps_data(data_dir: Path, serve: Serve) -> None:
     first = server.pid
     server.stop()
     assert has_ended(first, 0)
+    assert "database system is shut down" in (data_dir / "postgres.log").read_text()  # in order, nothing to recover
     server.start()
     assert kept_row(server) == 42
 
@@ -216,8 +232,10 @@ def test_killed_postmaster_recovers(data_dir: Path, serve: Serve) -> None:
     assert kept_row(server) == 42
 
 
-def test_busy_backend_of_a_killed_postmaster_is_ended(data_dir: Path, serve: Serve) -> None:
-    """A backend that computes on after kill -9 of its postmaster does not hold up the next start (K-1)."""
+def test_busy_backend_of_a_killed_postmaster_is_ended(
+    data_dir: Path, serve: Serve, signals: list[tuple[int, int]]
+) -> None:
+    """A backend that computes on after kill -9 of its postmaster is ended at once, and never by SIGINT (K-1)."""
     server = serve(data_dir)
     keep_row(server)
     busy = psycopg.connect(server.uri(), autocommit=True)
@@ -226,7 +244,10 @@ def test_busy_backend_of_a_killed_postmaster_is_ended(data_dir: Path, serve: Ser
     os.kill(server.pid, signal.SIGKILL)
     os.waitid(os.P_PID, server.pid, os.WEXITED | os.WNOWAIT)
     assert not has_ended(busy.info.backend_pid, 0)
+    signals.clear()
     server.start()
+    assert (busy.info.backend_pid, signal.SIGQUIT) in signals
+    assert {signum for _, signum in signals} == {signal.SIGQUIT}
     assert kept_row(server) == 42
     busy.close()
 
@@ -262,13 +283,14 @@ def test_start_at_once_after_a_killed_parent(data_dir: Path, parent: subprocess.
     assert kept_row(serve(data_dir)) == 42
 
 
-def test_server_without_an_owner_is_ended(data_dir: Path, serve: Serve) -> None:
+def test_server_without_an_owner_is_ended(data_dir: Path, serve: Serve, signals: list[tuple[int, int]]) -> None:
     """A postmaster that outlived its Holdfast is shut down in order by the next start, which then serves (K-1)."""
     orphan = serve(data_dir)
     keep_row(orphan)
     (data_dir / "lock").unlink()  # now nobody owns it
     heir = serve(data_dir)
     assert has_ended(orphan.pid, 0)
+    assert signals == [(orphan.pid, signal.SIGINT)]
     assert "database system is shut down" in (data_dir / "postgres.log").read_text()
     assert kept_row(heir) == 42
 

@@ -1,4 +1,4 @@
--- What must be true of opening hours and busy time, computed anew from the rows (B-25, SPEC 11).
+-- What must be true of opening hours and busy time, computed anew from the rows (B-25).
 -- Each statement returns no row on a sound database; a row is one violation: business_id, ids, problem.
 
 -- name: hours_refer_to_their_own_business

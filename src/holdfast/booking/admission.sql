@@ -1,6 +1,9 @@
 -- Admission: who gets a place. Every function takes the business first, runs as holdfast_admission and is replaced
 -- as a whole by each `holdfast migrate`.
 --
+-- A batch is small and its tables are large: each step follows an index, row by row. The settings `enable_...` of the
+-- functions keep the planner to that, whatever it believes of a table that has just begun to fill.
+--
 -- Order of locks, over a whole batch: counters of schedules, then resources, then bookings, then claims, then keys,
 -- each sorted by id. Whoever keeps to it cannot deadlock with anybody else who does.
 --
@@ -121,7 +124,9 @@ begin
     end loop;
 
     with removed as (
-        delete from claims c where c.business_id = p_business_id and c.id = any (v_component) returning c as claim
+        delete from claims c
+         where c.business_id = p_business_id and c.resource_id = p_resource_id and c.id = any (v_component)
+        returning c as claim
     )
     select array_agg(claim) into v_removed from removed;
 
@@ -222,7 +227,8 @@ end $$;
 create or replace function admit(p_business_id uuid, p_requests jsonb, p_repeated boolean default false)
 returns jsonb
 language plpgsql security definer
-set search_path = public, pg_temp set timezone = 'UTC' set lock_timeout = '5s' as $$
+set search_path = public, pg_temp set timezone = 'UTC' set lock_timeout = '5s'
+set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
     v_now timestamptz := clock_timestamp();
     v_catalog bigint;
@@ -253,7 +259,8 @@ begin
     -- Answered before: by key, or by id when the caller repeats a batch whose fate it never learnt.
     for r in select q.n, k.answer, k.operation = q.operation and k.request_hash = q.hash as same
                from unnest(v_requests) q
-               join idempotency_keys k on k.business_id = p_business_id and k.key = q.key
+              cross join lateral (select i.answer, i.operation, i.request_hash from idempotency_keys i
+                                   where i.business_id = p_business_id and i.key = q.key offset 0) k
     loop
         v_outcome[r.n] := case when r.same then 'replayed' else 'key_reused' end;
         v_answer[r.n] := r.answer;
@@ -304,10 +311,11 @@ begin
     end loop;
 
     -- Locks: counters of schedules, then resources, each in order of id.
-    perform from program_schedules s
-      where s.business_id = p_business_id
-        and s.id in (select q.schedule from unnest(v_requests) q where v_outcome[q.n] is null)
-      order by s.id for no key update;
+    for r in select distinct q.schedule as id from unnest(v_requests) q
+              where q.schedule is not null and v_outcome[q.n] is null order by 1
+    loop
+        perform from program_schedules s where s.business_id = p_business_id and s.id = r.id for no key update;
+    end loop;
     if v_chosen <> '{}' then
         for r in select s.id, s.capacity, s.daily_limit from resources s
                   where s.business_id = p_business_id
@@ -390,10 +398,10 @@ begin
 
     -- Places of schedules, in order of arrival; the counters are locked.
     for x in select s.id, s.max_capacity - s.taken as left_places, s.starts_at, p.payment_policy, p.active
-               from program_schedules s
+               from (select distinct q.schedule from unnest(v_requests) q where v_outcome[q.n] is null) asked
+              cross join lateral (select * from program_schedules o
+                                   where o.business_id = p_business_id and o.id = asked.schedule offset 0) s
                join programs p on p.business_id = s.business_id and p.id = s.program_id
-              where s.business_id = p_business_id
-                and s.id in (select q.schedule from unnest(v_requests) q where v_outcome[q.n] is null)
     loop
         v_left := x.left_places;
         v_ok := v_any_spent and exists (
@@ -531,12 +539,16 @@ language sql as $$
     insert into audit_log (business_id, aggregate_id, version, aggregate_type, action, from_state, to_state, actor,
                            reason)
     select b.business_id, b.id, b.version, 'booking', p_action, p_from_state, b.state, p_actor, p_reason
-      from bookings b where b.business_id = p_business_id and b.id = any (p_booking_ids);
+      from unnest(p_booking_ids) changed
+     cross join lateral (select * from bookings o
+                          where o.business_id = p_business_id and o.id = changed offset 0) b;
     insert into outbox_events (business_id, aggregate_id, version, type, payload)
     select b.business_id, b.id, b.version, p_event, p_payload || jsonb_build_object(
                'bookingId', b.id, 'status', b.state, 'serviceId', b.service_id, 'scheduleId', b.schedule_id,
                'start', b.starts_at, 'end', b.ends_at, 'partySize', b.party_size)
-      from bookings b where b.business_id = p_business_id and b.id = any (p_booking_ids);
+      from unnest(p_booking_ids) changed
+     cross join lateral (select * from bookings o
+                          where o.business_id = p_business_id and o.id = changed offset 0) b;
 $$;
 
 -- Commits a batch of reservations: [{n, id, email, phone, name, timezone, locale, nonce}]. Guarded by state and by
@@ -544,33 +556,31 @@ $$;
 -- there is no moment at which the place is free. Outcomes: committed, repeated, expired, unknown.
 create or replace function commit_reservations(p_business_id uuid, p_requests jsonb) returns jsonb
 language plpgsql security definer
-set search_path = public, pg_temp set timezone = 'UTC' set lock_timeout = '5s' as $$
+set search_path = public, pg_temp set timezone = 'UTC' set lock_timeout = '5s'
+set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
-    v_committed uuid[];
+    v_committed uuid[] := '{}';
+    v_first integer[] := '{}';
+    asked record;
 begin
-    perform from bookings b
-      where b.business_id = p_business_id
-        and b.id in (select (q ->> 'id')::uuid from jsonb_array_elements(p_requests) q)
-      order by b.id for update;
-
-    with asked as (
-        select distinct on (q.id) q.*
-          from jsonb_to_recordset(p_requests) q (n integer, id uuid, email text, phone text, name text,
-                                                 timezone text, locale text, nonce text)
-         order by q.id, q.n
-    ), done as (
+    -- One after the other in order of id: each update is also the lock, and is decided by what it finds then.
+    for asked in select * from jsonb_to_recordset(p_requests)
+                 as wish (n integer, id uuid, email text, phone text, name text, timezone text, locale text, nonce text)
+              order by id, n
+    loop
         update bookings b
            set state = 'confirmed', version = b.version + 1, confirmed_at = clock_timestamp(),
-               guest_email = a.email, guest_phone = coalesce(a.phone, b.guest_phone),
-               guest_name = coalesce(a.name, b.guest_name), timezone = coalesce(a.timezone, b.timezone),
-               locale = coalesce(a.locale, b.locale), token_nonce = decode(a.nonce, 'hex')
-          from asked a
-         where b.business_id = p_business_id and b.id = a.id
-           and b.state = 'held' and b.expires_at > clock_timestamp()
-        returning b.id
-    )
-    select array_agg(id) into v_committed from done;
-    if v_committed is not null then
+               guest_email = asked.email, guest_phone = coalesce(asked.phone, b.guest_phone),
+               guest_name = coalesce(asked.name, b.guest_name), timezone = coalesce(asked.timezone, b.timezone),
+               locale = coalesce(asked.locale, b.locale), token_nonce = decode(asked.nonce, 'hex')
+         where b.business_id = p_business_id and b.id = asked.id
+           and b.state = 'held' and b.expires_at > clock_timestamp();
+        if found then
+            v_committed := v_committed || asked.id;
+            v_first := v_first || asked.n;
+        end if;
+    end loop;
+    if v_committed <> '{}' then
         perform record_changes(p_business_id, v_committed, 'commit', 'held', 'client', null, 'AppointmentConfirmed');
     end if;
 
@@ -581,13 +591,13 @@ begin
                    'nonce', encode(b.token_nonce, 'hex'),
                    'outcome', case
                        when b.id is null then 'unknown'
-                       when b.id = any (v_committed) and q.first then 'committed'
+                       when q.n = any (v_first) then 'committed'
                        when b.state in ('held', 'expired', 'released') then 'expired'
                        else 'repeated' end))
-          from (select (it ->> 'n')::integer as n, (it ->> 'id')::uuid as id,
-                       row_number() over (partition by it ->> 'id' order by (it ->> 'n')::integer) = 1 as first
+          from (select (it ->> 'n')::integer as n, (it ->> 'id')::uuid as id
                   from jsonb_array_elements(p_requests) it) q
-          left join bookings b on b.business_id = p_business_id and b.id = q.id);
+          left join lateral (select * from bookings o
+                              where o.business_id = p_business_id and o.id = q.id offset 0) b on true);
 end $$;
 
 -- Locks everything that changing these bookings may touch, in the order of all locks.
@@ -674,7 +684,8 @@ create or replace function move_booking(
     p_business_id uuid, p_booking_id uuid, p_expected_version integer, p_request jsonb, p_actor text, p_reason text
 ) returns jsonb
 language plpgsql security definer
-set search_path = public, pg_temp set timezone = 'UTC' set lock_timeout = '5s' as $$
+set search_path = public, pg_temp set timezone = 'UTC' set lock_timeout = '5s'
+set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
     v_now timestamptz := clock_timestamp();
     q admission_request := jsonb_populate_record(null::admission_request, p_request);

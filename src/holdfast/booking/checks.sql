@@ -1,4 +1,4 @@
--- What must be true of bookings and of the places that they take, computed anew from the rows (B-25, SPEC 11).
+-- What must be true of bookings and of the places that they take, computed anew from the rows (B-25).
 -- Each statement returns no row on a sound database; a row is one violation: business_id, ids, problem.
 --
 -- Nothing here leans on what a damaged database may have lost: states are written out instead of asking functions,

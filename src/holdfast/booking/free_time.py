@@ -7,7 +7,7 @@ from holdfast.availability.slots import Offering, Slot, free_slots
 from holdfast.availability.snapshots import Snapshot, Snapshots
 from holdfast.availability.walltime import day_bounds, local_day
 from holdfast.booking.alternatives import occupation_of
-from holdfast.booking.errors import UnknownResource, UnknownService
+from holdfast.booking.errors import PaymentsUnavailable, UnknownResource, UnknownService
 from holdfast.catalog.services import Service
 from holdfast.identity.errors import UnknownBusiness
 from holdfast.kernel.database import Database
@@ -33,7 +33,7 @@ async def free_days(
     """Return the days of [first, last) in the zone with their free slots, and the next free start after an empty range.
 
     Every slot can be reserved unless somebody takes it meanwhile (A-4). Raises UnknownBusiness, UnknownService,
-    UnknownResource.
+    UnknownResource, PaymentsUnavailable.
     """
     begin, end = day_bounds(first, zone)[0], day_bounds(last, zone)[0]
     for _ in range(_STALE_TRIES):
@@ -68,6 +68,8 @@ async def _offered(
     service = snapshot.service(service_slug)
     if service is None:
         raise UnknownService
+    if service.payment_policy == "prepay":
+        raise PaymentsUnavailable
     offering = snapshot.offering(service, resource_id)
     if offering is None:
         raise UnknownResource

@@ -24,7 +24,7 @@ _ACTIVE = Gauge("holdfast_reservations_active", "Holds that are alive")
 _UNCLEANED = Gauge("holdfast_reservations_expired_not_cleaned", "Holds that have run out and are not swept yet")
 
 
-class Ready(msgspec.Struct):
+class Ready(msgspec.Struct, rename="camel"):
     """The database answers and has this release's schema."""
 
     status: str

@@ -1,5 +1,5 @@
--- What must be true of the history of bookings: audit entries, events and keys, computed anew from the rows (B-25,
--- SPEC 11). Each statement returns no row on a sound database; a row is one violation: business_id, ids, problem.
+-- What must be true of the history of bookings: audit entries, events and keys, computed anew from the rows (B-25).
+-- Each statement returns no row on a sound database; a row is one violation: business_id, ids, problem.
 -- The transitions are written out instead of asking booking_may_become(), which a damaged database may have lost.
 
 -- name: history_has_no_gap
@@ -15,7 +15,7 @@ select business_id, array[aggregate_id::text, version::text] as ids,
 
 -- name: history_follows_the_transitions
 -- Invariant 3: a history begins when a booking is made at once (version 1, from nothing) or committed (from held),
--- each entry begins where the one before it ended, and each change of state is one of SPEC 2. The ids are the booking
+-- each entry begins where the one before it ended, and each change of state is a transition. The ids are the booking
 -- and the version of the entry.
 select business_id, array[aggregate_id::text, version::text] as ids,
        concat('version ', version, ' of booking ', aggregate_id, ' goes from ', coalesce(from_state, 'nothing'),

@@ -6,7 +6,7 @@ from holdfast.availability.slots import free_slots
 from holdfast.booking.admission import queries
 from holdfast.booking.alternatives import occupation_of
 from holdfast.booking.errors import UnknownSchedule
-from holdfast.booking.reservations import Reservations, Wish
+from holdfast.booking.reservations import Reservations, Wish, raise_too
 
 
 async def places_left(desk: Reservations, business_id: UUID, wish: Wish) -> tuple[int, int]:
@@ -27,5 +27,10 @@ async def places_left(desk: Reservations, business_id: UUID, wish: Wish) -> tupl
     )
     async with desk.database.transaction(business_id) as tx:
         occupation = await occupation_of(tx, business_id, place.offering, place.start, place.start + 1)
+    ahead = place.start - occupation.now
+    if ahead < place.service.min_notice_minutes * 60:
+        raise_too("too_soon")
+    if ahead > place.service.max_horizon_days * 86_400:
+        raise_too("too_far")
     slots = free_slots(place.offering, occupation, place.start, place.start + 1)
     return (slots[0].places_left if slots else 0), total

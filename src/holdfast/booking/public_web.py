@@ -9,7 +9,7 @@ import msgspec
 from litestar import Request, Response, get
 
 from holdfast.availability.walltime import day_bounds, local_day, local_text, utc_text
-from holdfast.booking.errors import UnknownResource
+from holdfast.booking.errors import PaymentsUnavailable, UnknownResource
 from holdfast.booking.free_time import free_days
 from holdfast.booking.schedules import list_schedules
 from holdfast.booking.views import checked_zone
@@ -17,7 +17,7 @@ from holdfast.catalog.errors import UnknownProgram
 from holdfast.identity.errors import UnknownBusiness
 from holdfast.kernel.documents import documented
 from holdfast.kernel.errors import ValidationFailed
-from holdfast.kernel.http import json_response, uuid_or_none
+from holdfast.kernel.http import Instant, json_response, uuid_or_none
 
 Call = Request[Any, Any, Any]
 
@@ -105,8 +105,8 @@ class ScheduleView(msgspec.Struct, rename="camel"):
     """One occurrence of a program."""
 
     id: UUID
-    start: datetime
-    end: datetime
+    start: Instant
+    end: Instant
     max_capacity: int
     places_left: int
 
@@ -167,7 +167,9 @@ async def card(request: Call, slug: str) -> Response[bytes]:
 @get(
     "/api/public/booking/slots",
     opt=documented(
-        query=("service_slug", "from", "to", "tz", "business", "resource_id", "party_size"), answers=SlotsView
+        query=("service_slug", "from", "to", "tz", "business", "resource_id", "party_size"),
+        headers=("If-None-Match",),
+        answers=SlotsView,
     ),
 )
 async def slots(request: Call) -> Response[bytes]:
@@ -233,6 +235,8 @@ async def schedules(request: Call, slug: str) -> Response[bytes]:
     program = next((p for p in snapshot.programs.values() if p.slug == slug and p.active), None)
     if program is None:
         raise UnknownProgram
+    if program.payment_policy == "prepay":
+        raise PaymentsUnavailable
     first = _date(asked.get("from"), "from")
     last = _date(asked.get("to"), "to")
     if first is not None and last is not None and last <= first:
@@ -284,7 +288,7 @@ def _date(text: str | None, field: str) -> date | None:
     if not text:
         return None
     try:
-        day = date.fromisoformat(text) if len(text) == 10 else None
+        day = date.fromisoformat(text) if len(text) == 10 and text[4] == text[7] == "-" else None
     except ValueError:
         day = None
     # A year away from the ends of the calendar, every local day has its neighbours.

@@ -35,6 +35,8 @@ from holdfast.kernel.ids import new_id
 from holdfast.kernel.rounds import Rounds
 
 _STALE_TRIES = 5
+# The year 9999: beyond every horizon, and where the arithmetic of dates ends.
+_END_OF_TIMES = 253_370_764_800
 
 _refusals: dict[str, type[UserError]] = {
     "key_reused": IdempotencyKeyReused,
@@ -112,7 +114,7 @@ class Reservations:
                 raise
             answer = await self._admit(business_id, wish, self._slot_request(wish, place), place)
             if answer.outcome != "stale":
-                return answer
+                return _without_pools(answer, place.snapshot)
             await self.snapshots.refresh(business_id)
         raise TryLater
 
@@ -160,20 +162,17 @@ class Reservations:
         offering = snapshot.offering(service, wish.resource_id)
         if offering is None:
             raise UnknownResource
+        if not 0 <= wish.start < _END_OF_TIMES:
+            raise SlotNotOffered
         if wish.end != wish.start + offering.duration_seconds:
             raise SlotNotOffered(f"A slot of this service lasts {service.duration_minutes} minutes")
         end = wish.start + offering.duration_seconds
-        try:
-            leaders = [
-                r.id
-                for r in offering.needs[0]
-                if r.active and r.hours.offers(wish.start, offering.duration_seconds, offering.step_seconds)
-            ]
-            others = [
-                [r.id for r in need if r.active and r.hours.covers(wish.start, end)] for need in offering.needs[1:]
-            ]
-        except (OverflowError, ValueError):
-            raise SlotNotOffered from None
+        leaders = [
+            r.id
+            for r in offering.needs[0]
+            if r.active and r.hours.offers(wish.start, offering.duration_seconds, offering.step_seconds)
+        ]
+        others = [[r.id for r in need if r.active and r.hours.covers(wish.start, end)] for need in offering.needs[1:]]
         if not leaders or not all(others):
             raise SlotNotOffered
         # A resource of capacity 1 takes one party of any size; the others take a place for each person.
@@ -234,7 +233,9 @@ class Reservations:
             if found is None:
                 return None
             now = await tx.value(queries["clock"])
-        return msgspec.convert({"n": 0, "outcome": "replayed", "now": now, **found}, Answer)
+        answer = msgspec.convert({"n": 0, "outcome": "replayed", "now": now, **found}, Answer)
+        snapshot = await self.snapshots.get(business_id)
+        return answer if snapshot is None else _without_pools(answer, snapshot)
 
     def _slot_request(self, wish: Wish, place: Place) -> Request:
         request = _request_of(wish)
@@ -249,6 +250,13 @@ class Reservations:
         request.price = service.price_minor
         request.currency = place.snapshot.business.currency
         return request
+
+
+def _without_pools(answer: Answer, snapshot: Snapshot) -> Answer:
+    """Return an answer that names whom and what the client meets: a pool only counts."""
+    pools = {r.id for r in snapshot.resources.values() if r.kind == "pool"}
+    answer.resources = [resource_id for resource_id in answer.resources if resource_id not in pools]
+    return answer
 
 
 def raise_too(outcome: str) -> NoReturn:

@@ -83,12 +83,11 @@ async def lay_out(tx: Transaction, program: Program, *, until: datetime, now: da
     Where a resource is not free, that schedule is not made but reported, and the others are.
     """
     zone = program.timezone or (await _business(tx)).timezone
-    program_key = {"business_id": tx.business_id, "program_id": program.id}
-    await tx.run(_SQL["lock_program"], program_key)
     made = await tx.rows(
         _SQL["add_schedules"],
         {
-            **program_key,
+            "business_id": tx.business_id,
+            "program_id": program.id,
             "starts": occurrences(program, zone, after=now, until=until),
             "duration_minutes": program.duration_minutes,
             "max_capacity": program.max_capacity,
@@ -116,7 +115,13 @@ async def clock(tx: Transaction) -> datetime:
 
 
 async def lay_out_ahead(tx: Transaction) -> Layout:
-    """Lay out every active program of the business 8 weeks ahead from the clock of the database."""
+    """Lay out every active program of the business 8 weeks ahead from the clock of the database.
+
+    Raises UnknownBusiness.
+    """
+    # Locked before the programs are read: schedules of a rule that an import replaces meanwhile would stay for ever.
+    if await businesses.lock(tx) is None:
+        raise UnknownBusiness
     now = await clock(tx)
     created = 0
     conflicts: tuple[Conflict, ...] = ()

@@ -3,10 +3,6 @@
 -- name: clock
 select clock_timestamp();
 
--- name: lock_program
--- Two layouts of one program run one after the other.
-select from programs where business_id = %(business_id)s and id = %(program_id)s for no key update;
-
 -- name: add_schedules
 insert into program_schedules (business_id, program_id, starts_at, ends_at, max_capacity)
 select %(business_id)s, %(program_id)s, begins, begins + make_interval(mins => %(duration_minutes)s::integer),

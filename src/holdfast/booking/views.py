@@ -1,6 +1,5 @@
 """The shapes of the booking API: what comes in, what goes out. JSON members are camelCase, null means absent."""
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -10,7 +9,7 @@ from holdfast.availability.walltime import UnknownTimeZone, check_zone
 from holdfast.booking.admission import Answer, CommitAnswer
 from holdfast.booking.bookings import Booking
 from holdfast.kernel.errors import ValidationFailed
-from holdfast.kernel.http import Instant, Key, Line, decode, encode_plain
+from holdfast.kernel.http import MAX_KEY_LENGTH, Instant, Key, Line, decode, encode_plain
 
 Party = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 Email = Annotated[
@@ -34,7 +33,7 @@ class KeyedBody(msgspec.Struct, rename="camel", kw_only=True):
 
         Raises ValidationFailed when two different keys are given or the header's is not fit.
         """
-        if header is not None and not (0 < len(header) <= 200 and header.isprintable()):
+        if header is not None and not (0 < len(header) <= MAX_KEY_LENGTH and header.isprintable()):
             raise ValidationFailed.at("Idempotency-Key", "must have 1 to 200 printable characters")
         given = {header, self.idempotency_key, self.client_request_id, self.client_request_id_snake} - {None}
         if len(given) > 1:
@@ -80,6 +79,7 @@ class BookBody(ReserveBody, kw_only=True):
 class ExtendBody(msgspec.Struct, rename="camel", kw_only=True):
     """For how long from now a hold is to live."""
 
+    business_id: UUID | None = None
     ttl_minutes: TtlMinutes | None = None
     ttl_seconds: TtlSeconds | None = None
 
@@ -99,6 +99,7 @@ class CommitBody(msgspec.Struct, rename="camel", kw_only=True):
 class CancelBody(KeyedBody, kw_only=True):
     """A cancellation, with the token that proves whose it is."""
 
+    business_id: UUID | None = None
     cancellation_token: Annotated[str, msgspec.Meta(max_length=200)] | None = None
     reason: Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00]*$(?![\s\S])")] | None = None
     expected_version: int | None = None
@@ -157,13 +158,13 @@ class ReservationView(msgspec.Struct, rename="camel", kw_only=True, omit_default
 
     reservation_id: UUID
     status: str
-    expires_at: datetime | None
+    expires_at: Instant | None
     remaining_seconds: int
     replayed: bool = False
     version: int
     resource_ids: list[UUID]
-    start: datetime
-    end: datetime
+    start: Instant
+    end: Instant
     party_size: int
     service_id: UUID | None
     schedule_id: UUID | None
@@ -210,8 +211,8 @@ class CommittedView(msgspec.Struct, rename="camel", kw_only=True):
 
     appointment_id: UUID
     status: str
-    start: datetime
-    end: datetime
+    start: Instant
+    end: Instant
     version: int
     cancellation_token: str
     party_size: int
@@ -261,8 +262,8 @@ class AppointmentView(msgspec.Struct, rename="camel", kw_only=True):
 
     appointment_id: UUID
     status: str
-    start: datetime
-    end: datetime
+    start: Instant
+    end: Instant
     version: int
     resource_ids: list[UUID]
     party_size: int
@@ -304,8 +305,8 @@ class ChangedView(msgspec.Struct, rename="camel", kw_only=True):
 
     appointment_id: UUID
     status: str
-    start: datetime
-    end: datetime
+    start: Instant
+    end: Instant
     version: int
     resource_ids: list[UUID]
     party_size: int

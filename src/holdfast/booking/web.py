@@ -36,7 +36,10 @@ async def reserve(request: Call) -> Response[bytes]:
     return json_response(shown, 200 if answer.outcome == "replayed" else 201)
 
 
-@post("/api/booking/book", opt=documented(views.BookBody, answers=views.CommittedView, created=True))
+@post(
+    "/api/booking/book",
+    opt=documented(views.BookBody, headers=("Idempotency-Key",), answers=views.CommittedView, created=True),
+)
 async def book(request: Call) -> Response[bytes]:
     """Book a place in one call, where no payment is needed beforehand."""
     data = decode(views.BookBody, await request.body())
@@ -50,7 +53,10 @@ async def book(request: Call) -> Response[bytes]:
     return json_response(shown, 200 if answer.outcome == "replayed" else 201)
 
 
-@get("/api/booking/reservations/{reservation_id:str}", opt=documented(answers=views.ReservationView))
+@get(
+    "/api/booking/reservations/{reservation_id:str}",
+    opt=documented(query=("businessId",), answers=views.ReservationView),
+)
 async def read_reservation(request: Call, reservation_id: str) -> Response[bytes]:
     """Return a reservation in any state, without personal data."""
     booking_id, business_id = await _located(request, reservation_id)
@@ -67,13 +73,13 @@ async def read_reservation(request: Call, reservation_id: str) -> Response[bytes
 async def extend(request: Call, reservation_id: str) -> Response[bytes]:
     """Prolong a live hold, within 24 hours in all."""
     data = decode(views.ExtendBody, await request.body())
-    booking_id, business_id = await _located(request, reservation_id)
+    booking_id, business_id = await _located(request, reservation_id, data.business_id)
     ttl = views.ttl_of(data)
     booking = await _desk(request).database.run(business_id, lambda tx: bookings.extend(tx, booking_id, ttl))
     return json_response(views.ReservationView.of(booking))
 
 
-@delete("/api/booking/reservations/{reservation_id:str}", status_code=204, opt=documented())
+@delete("/api/booking/reservations/{reservation_id:str}", status_code=204, opt=documented(query=("businessId",)))
 async def release(request: Call, reservation_id: str) -> None:
     """Give a held place back."""
     booking_id, business_id = await _located(request, reservation_id)
@@ -96,7 +102,7 @@ async def commit(request: Call) -> Response[bytes]:
 
 @get(
     "/api/booking/appointments/{appointment_id:str}",
-    opt=documented(answers=views.AppointmentView, security="BookingToken"),
+    opt=documented(query=("businessId",), answers=views.AppointmentView, security="BookingToken"),
 )
 async def read_appointment(request: Call, appointment_id: str) -> Response[bytes]:
     """Return an appointment to the client whose token it is."""
@@ -106,14 +112,19 @@ async def read_appointment(request: Call, appointment_id: str) -> Response[bytes
 
 @patch(
     "/api/booking/appointments/{appointment_id:str}",
-    opt=documented(views.ChangeBody, answers=views.ChangedView, security="BookingToken"),
+    opt=documented(
+        views.ChangeBody,
+        headers=("Idempotency-Key", "If-Match"),
+        answers=views.ChangedView | views.AppointmentView,
+        security="BookingToken",
+    ),
 )
 async def change(request: Call, appointment_id: str) -> Response[bytes]:
     """Move an appointment to another place, or change its contact."""
     data = decode(views.ChangeBody, await request.body())
     expected = _expected_version(request, data.expected_version)
     zone = views.checked_zone(data.timezone)
-    booking = await _proven(request, appointment_id, request.headers.get("Booking-Token"))
+    booking = await _proven(request, appointment_id, request.headers.get("Booking-Token"), data.business_id)
     contact = Contact(data.guest_email, data.guest_phone, data.guest_name, zone, data.locale)
     changes_contact = contact != Contact()
     if data.moves == changes_contact:
@@ -134,13 +145,13 @@ async def change(request: Call, appointment_id: str) -> Response[bytes]:
 @post(
     "/api/booking/appointments/{appointment_id:str}/cancel",
     status_code=200,
-    opt=documented(views.CancelBody, answers=views.ChangedView),
+    opt=documented(views.CancelBody, headers=("Idempotency-Key", "If-Match"), answers=views.ChangedView),
 )
 async def cancel(request: Call, appointment_id: str) -> Response[bytes]:
     """Cancel an appointment; its place is free at once."""
     data = decode(views.CancelBody, await request.body())
     expected = _expected_version(request, data.expected_version)
-    booking = await _proven(request, appointment_id, data.cancellation_token)
+    booking = await _proven(request, appointment_id, data.cancellation_token, data.business_id)
     key = _key(request, data, f"cancel {booking.id}")
     answer = await cancel_appointment(
         _desk(request).database, booking, key, expected_version=expected, reason=data.reason
@@ -192,21 +203,26 @@ def _remember(request: Call, answer: Answer, business_id: UUID) -> None:
         _tenancy(request).remember(answer.id, business_id)
 
 
-async def _located(request: Call, text: str) -> tuple[UUID, UUID]:
+async def _located(request: Call, text: str, named: UUID | None = None) -> tuple[UUID, UUID]:
+    """Return the booking that a path names with its business, which body or query may name as well."""
+    query = request.query_params.get("businessId")
+    if query and uuid_or_none(query) is None:
+        raise ValidationFailed.at("businessId", "Invalid UUID")
     booking_id = uuid_or_none(text)
     business_id = None if booking_id is None else await _tenancy(request).of(booking_id)
-    if booking_id is None or business_id is None:
+    others = {named, uuid_or_none(query or "")} - {None, business_id}
+    if booking_id is None or business_id is None or others:
         raise ReservationNotFoundOrExpired
     return booking_id, business_id
 
 
-async def _proven(request: Call, text: str, token: str | None) -> Booking:
+async def _proven(request: Call, text: str, token: str | None, named: UUID | None = None) -> Booking:
     """Return an appointment if the token is its token.
 
     Raises AppointmentNotFound, AuthenticationRequired.
     """
     try:
-        booking_id, business_id = await _located(request, text)
+        booking_id, business_id = await _located(request, text, named)
     except ReservationNotFoundOrExpired:
         raise AppointmentNotFound from None
     desk = _desk(request)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import date, time
 from typing import Annotated, Literal
+from uuid import UUID
 
 import msgspec
 
@@ -44,6 +45,13 @@ class BusinessEntry(Entry, frozen=True, kw_only=True):
     timezone: Zone
     currency: Currency
     locale: Locale = Locale("en")
+
+    def __post_init__(self) -> None:
+        try:
+            UUID(self.slug)
+        except ValueError:
+            return
+        raise Misfit("slug", "a slug that reads as an id would be taken for one")
 
 
 class HoursEntry(Entry, frozen=True, kw_only=True):

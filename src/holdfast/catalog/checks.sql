@@ -1,4 +1,4 @@
--- What must be true of resources, services and programs, computed anew from the rows (B-25, SPEC 11).
+-- What must be true of resources, services and programs, computed anew from the rows (B-25).
 -- Each statement returns no row on a sound database; a row is one violation: business_id, ids, problem.
 
 -- name: pools_carry_the_limit_of_their_service

@@ -47,6 +47,11 @@ async def find(tx: Transaction, slug_or_id: str) -> Business | None:
     return await tx.first(Business, _SQL["business_by_id"], {"id": business_id})
 
 
+async def lock(tx: Transaction) -> Business | None:
+    """Return the business of the transaction, locked against puts, hence imports, until the transaction ends."""
+    return await tx.first(Business, _SQL["lock_business"], {"id": tx.business_id})
+
+
 async def only(tx: Transaction) -> Business | None:
     """Return the business if there is exactly one."""
     found = await tx.all(Business, _SQL["two_businesses"])

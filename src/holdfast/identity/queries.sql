@@ -17,5 +17,9 @@ select id, slug, name, timezone, currency, locale, catalog_version from business
 -- name: business_by_id
 select id, slug, name, timezone, currency, locale, catalog_version from businesses where id = %(id)s;
 
+-- name: lock_business
+select id, slug, name, timezone, currency, locale, catalog_version from businesses where id = %(id)s
+   for no key update;
+
 -- name: two_businesses
 select id, slug, name, timezone, currency, locale, catalog_version from businesses order by id limit 2;

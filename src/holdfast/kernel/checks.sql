@@ -1,4 +1,4 @@
--- What must be true of audit entries, events and keys whatever they speak of (B-25, SPEC 11).
+-- What must be true of audit entries, events and keys whatever they speak of (B-25).
 -- Each statement returns no row on a sound database; a row is one violation: business_id, ids, problem.
 
 -- name: keys_are_unique

@@ -55,11 +55,14 @@ def openapi(handlers: Iterable[HTTPRouteHandler], version: str) -> dict[str, Any
     references = dict(zip([*map(id, shapes), id(Problem)], schemas, strict=True))
     paths: dict[str, Any] = {}
     for handler, declaration in declared:
-        for path in handler.paths:
+        for number, path in enumerate(sorted(handler.paths), 1):
             shown = _PATH_PARAMETER.sub(r"{\1}", path)
             for method in handler.http_methods:
                 if method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
-                    paths.setdefault(shown, {})[method.lower()] = _operation(handler, declaration, path, references)
+                    operation = _operation(handler, declaration, path, references)
+                    # An operation has an id of its own, also where one handler serves several paths.
+                    operation["operationId"] = handler.fn.__name__ + (f"_{number}" if number > 1 else "")
+                    paths.setdefault(shown, {})[method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {
@@ -93,7 +96,6 @@ def _operation(
         answer["content"] = {"application/json": {"schema": references[id(declaration.answers)]}}
     statuses = ["200", "201"] if declaration.created else [str(handler.status_code)]
     operation: dict[str, Any] = {
-        "operationId": handler.fn.__name__,
         "summary": summary,
         "parameters": parameters,
         "responses": {

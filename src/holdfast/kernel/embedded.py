@@ -54,6 +54,7 @@ class EmbeddedPostgres:
         self._lock: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._status: _Status | None = None
+        self._short_socket_dir: Path | None = None
 
     @property
     def pid(self) -> int:
@@ -62,18 +63,25 @@ class EmbeddedPostgres:
             raise EmbeddedPostgresError("the embedded PostgreSQL is not started")
         return self._process.pid
 
+    @property
+    def running(self) -> bool:
+        """Whether the postmaster lives; false before the start, after the stop, and when somebody killed it."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> None:
         """Be ready to accept connections to the database `holdfast`, whatever the last run left behind."""
-        if self._process and self._process.poll() is None:
+        if self.running:
             return
         if threading.current_thread() is not threading.main_thread():
             # The kernel binds "end with the parent" to the thread that forked, not to the process.
             raise EmbeddedPostgresError("start the embedded PostgreSQL from the main thread")
-        self.stop()
         try:
             binaries = find_binaries(self._binaries)
             self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._take_lock()
+            if self._holds_lock():  # the server was killed; nobody else shall get the directory meanwhile
+                self._end_process()
+            else:
+                self._take_lock()
             prefix = _unprivileged_prefix()
             self._clear_remains()
             if not (self._cluster / "PG_VERSION").exists():
@@ -89,19 +97,26 @@ class EmbeddedPostgres:
 
     def stop(self) -> None:
         """Stop the server within 20 seconds and free the directory; in a forked child do nothing."""
-        if self._lock is None or self._owner != os.getpid():
+        if self._lock is None or not self._holds_lock():
             return
+        self._end_process()
+        self._drop_short_socket_dir()
+        self._short_socket_dir = None
+        _held_locks.discard(self._lock)
+        os.close(self._lock)
+        self._lock = None
+
+    def _holds_lock(self) -> bool:
+        return self._lock is not None and self._owner == os.getpid()
+
+    def _end_process(self) -> None:
         if self._process:
             for signum, seconds in STOP_STEPS:
                 self._process.send_signal(signum)
                 with suppress(subprocess.TimeoutExpired):
                     self._process.wait(seconds)
                     break
-            self._drop_short_socket_dir()
         self._process = self._status = None
-        _held_locks.discard(self._lock)
-        os.close(self._lock)
-        self._lock = None
 
     def uri(self, user: str = SUPERUSER, database: str = DATABASE) -> str:
         """Return a libpq URI over the unix socket."""
@@ -132,7 +147,8 @@ class EmbeddedPostgres:
             stale.unlink()
         for unfinished in self._data_dir.glob("initdb-*"):
             shutil.rmtree(unfinished, ignore_errors=True)
-        self._drop_short_socket_dir()
+        if self._short_socket_dir is None:
+            self._drop_short_socket_dir()
 
     def _initialise(self, initdb: list[str]) -> None:
         """Make the cluster beside its place and rename it, so that it is there as a whole or not at all."""
@@ -170,9 +186,9 @@ class EmbeddedPostgres:
                 start_new_session=True,
                 preexec_fn=_end_with(os.getpid()),  # noqa: PLW1509  it only makes two system calls
             )
-        if not _within(READY_SECONDS, lambda: self._is_ready() or self._has_exited()):
+        if not _within(READY_SECONDS, lambda: self._is_ready() or not self.running):
             raise EmbeddedPostgresError(f"PostgreSQL in {self._data_dir} is not ready after {READY_SECONDS} s")
-        if self._has_exited():
+        if not self.running:
             lines = self._log.read_bytes()[log_start:].decode(errors="replace").splitlines()
             raise EmbeddedPostgresError("\n".join([f"PostgreSQL does not start in {self._data_dir}:", *lines[-10:]]))
 
@@ -183,21 +199,26 @@ class EmbeddedPostgres:
         self._status = status
         return True
 
-    def _has_exited(self) -> bool:
-        return self._process is None or self._process.poll() is not None
-
     def _create_database(self) -> None:
         with psycopg.connect(self.uri(database="postgres"), autocommit=True) as connection:
             if not connection.execute("select 1 from pg_database where datname = %s", [DATABASE]).fetchone():
                 connection.execute(f"create database {DATABASE}")
 
     def _socket_dir(self, port: str) -> str:
-        """Return the setting: the data directory, or a short private one when a socket there has no valid address."""
+        """Return the setting: the data directory, or a short private one when a socket there has no valid address.
+
+        The private one stays the same until the stop, so that a server that is started again has the same URI.
+        """
         place = str(self._data_dir)
         # A comma separates hosts in libpq and cannot be escaped.
         if len(os.fsencode(f"{place}/.s.PGSQL.{port}")) > SOCKET_PATH_BYTES or "," in place:
-            place = tempfile.mkdtemp(prefix="holdfast-", dir="/tmp")  # TMPDIR may be long itself
-            (self._data_dir / "sockets").symlink_to(place)
+            if self._short_socket_dir is None:
+                # TMPDIR may be long itself.
+                self._short_socket_dir = Path(tempfile.mkdtemp(prefix="holdfast-", dir="/tmp"))
+                (self._data_dir / "sockets").symlink_to(self._short_socket_dir)
+            for stale in self._short_socket_dir.glob(".s.PGSQL.*"):
+                stale.unlink()
+            place = str(self._short_socket_dir)
         return '"' + place.replace('"', '""') + '"'
 
     def _drop_short_socket_dir(self) -> None:
@@ -280,7 +301,7 @@ def _end_servers(cluster: Path) -> bool:
         if status and status.pid in pids and signum != signal.SIGKILL:
             pids = [status.pid]  # the postmaster ends its children in order
         elif signum == signal.SIGINT:
-            signum = signal.SIGQUIT  # left alone, a busy backend holds the shared memory; SIGINT would not end it
+            signum = signal.SIGQUIT  # a child takes SIGINT otherwise: the checkpointer writes "shut down in order"
         for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, signum)
@@ -297,7 +318,7 @@ def _unprivileged_prefix() -> list[str]:
     accounts = sorted(account.pw_uid for account in pwd.getpwall() if account.pw_uid)
     mask = USUAL_ACCOUNT if USUAL_ACCOUNT in accounts or not accounts else accounts[0]
     unshare = ["unshare", "--user", f"--map-user={mask}", "--map-group=1000", "--"]
-    prefix = [*unshare, "setpriv", "--pdeathsig", "INT", "--"]  # after unshare, which resets it
+    prefix = [*unshare, "setpriv", "--pdeathsig", "INT", "--"]  # a kernel may drop the first request at unshare
     try:
         probe = _run([*prefix, "true"])
         refusal = probe.stdout.strip() if probe.returncode else None

@@ -19,10 +19,11 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 MAX_BODY_BYTES = 65_536
+MAX_KEY_LENGTH = 200
 
 # Text that PostgreSQL can store and that fits on a screen: no NUL, no other control characters.
 Line = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$(?![\s\S])")]
-Key = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$(?![\s\S])")]
+Key = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_KEY_LENGTH, pattern=r"^[^\x00-\x1f\x7f]*$(?![\s\S])")]
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 _encoder = msgspec.json.Encoder(enc_hook=str)

@@ -30,6 +30,7 @@ begin
     end loop;
     -- A session that forgets its transaction, or waits for one, does not keep others waiting for ever.
     begin
+        alter role holdfast_app set timezone = 'UTC';
         alter role holdfast_app set lock_timeout = '10s';
         alter role holdfast_app set idle_in_transaction_session_timeout = '60s';
     exception when internal_error then

@@ -83,29 +83,41 @@ create trigger guard_change before update on bookings
     for each row execute function guard_booking_change();
 
 -- A schedule's counter follows the rows of bookings in the same statement that changes them (B-2).
+-- Counter by counter in order of id, as admission locks them, and each by its key, whatever the planner believes.
 create function count_schedule_places() returns trigger
 language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    change record;
 begin
     if tg_op = 'INSERT' then
-        update program_schedules s set taken = s.taken + change.places
-          from (select n.business_id, n.schedule_id, sum(n.party_size)::integer as places from new_rows n
-                 where n.schedule_id is not null and booking_occupies(n.state) group by 1, 2) change
-         where (s.business_id, s.id) = (change.business_id, change.schedule_id);
+        for change in
+            select n.business_id, n.schedule_id, sum(n.party_size)::integer as places from new_rows n
+             where n.schedule_id is not null and booking_occupies(n.state) group by 1, 2 order by 1, 2
+        loop
+            update program_schedules s set taken = s.taken + change.places
+             where s.business_id = change.business_id and s.id = change.schedule_id;
+        end loop;
     elsif tg_op = 'DELETE' then
-        update program_schedules s set taken = s.taken - change.places
-          from (select o.business_id, o.schedule_id, sum(o.party_size)::integer as places from old_rows o
-                 where o.schedule_id is not null and booking_occupies(o.state) group by 1, 2) change
-         where (s.business_id, s.id) = (change.business_id, change.schedule_id);
+        for change in
+            select o.business_id, o.schedule_id, sum(o.party_size)::integer as places from old_rows o
+             where o.schedule_id is not null and booking_occupies(o.state) group by 1, 2 order by 1, 2
+        loop
+            update program_schedules s set taken = s.taken - change.places
+             where s.business_id = change.business_id and s.id = change.schedule_id;
+        end loop;
     else
-        update program_schedules s set taken = s.taken + change.places
-          from (select r.business_id, r.schedule_id, sum(r.places)::integer as places
-                  from (select n.business_id, n.schedule_id, n.party_size as places from new_rows n
-                         where n.schedule_id is not null and booking_occupies(n.state)
-                        union all
-                        select o.business_id, o.schedule_id, -o.party_size from old_rows o
-                         where o.schedule_id is not null and booking_occupies(o.state)) r
-                 group by 1, 2 having sum(r.places) <> 0) change
-         where (s.business_id, s.id) = (change.business_id, change.schedule_id);
+        for change in
+            select r.business_id, r.schedule_id, sum(r.places)::integer as places
+              from (select n.business_id, n.schedule_id, n.party_size as places from new_rows n
+                     where n.schedule_id is not null and booking_occupies(n.state)
+                    union all
+                    select o.business_id, o.schedule_id, -o.party_size from old_rows o
+                     where o.schedule_id is not null and booking_occupies(o.state)) r
+             group by 1, 2 having sum(r.places) <> 0 order by 1, 2
+        loop
+            update program_schedules s set taken = s.taken + change.places
+             where s.business_id = change.business_id and s.id = change.schedule_id;
+        end loop;
     end if;
     return null;
 end $$;
@@ -158,7 +170,7 @@ create table claims (
     booking_id uuid,
     schedule_id uuid,
     block_id uuid,
-    primary key (business_id, id),
+    primary key (business_id, resource_id, id),
     constraint claims_no_overlap exclude using gist (
         business_id with =, resource_id with =, seat with =, during with &&
     ),

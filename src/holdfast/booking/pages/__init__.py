@@ -21,7 +21,7 @@ from holdfast.booking.reservations import Guest, Reservations, Wish
 from holdfast.booking.states import UNCOMMITTED, BookingState
 from holdfast.identity.errors import UnknownBusiness
 from holdfast.kernel.errors import UserError, ValidationFailed
-from holdfast.kernel.http import decode_form, uuid_or_none
+from holdfast.kernel.http import MAX_KEY_LENGTH, decode_form, uuid_or_none
 from holdfast.kernel.ids import new_id
 
 Call = Request[Any, Any, Any]
@@ -57,10 +57,13 @@ async def hold(request: Call, business: str) -> Response[Any]:
         if service is None:
             raise UnknownService
         start = _start(form.get("start", ""))
+        key = form.get("key") or str(new_id())
+        if len(key) > MAX_KEY_LENGTH:
+            raise ValidationFailed.at("key", "must be the one of the form")
         resource_id = uuid_or_none(form.get("resource", ""))
         wish = Wish(
             party=1,
-            key=keyed(form.get("key") or str(new_id()), "hold by form", f"{service.id} {start} {resource_id}".encode()),
+            key=keyed(key, "hold by form", f"{service.id} {start} {resource_id}".encode()),
             timezone=page.zone,
             service_id=service.id,
             start=start,

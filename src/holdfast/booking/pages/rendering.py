@@ -103,4 +103,4 @@ def render(page: Page, template: str, status: int = 200, **values: Any) -> Respo
     """Return a template as a page."""
     other = next(x for x in TEXTS if x != page.language)
     text = _templates.get_template(template).render(page=page, t=page.text, other_language=other, **values)
-    return Response(text, status_code=status, media_type="text/html; charset=utf-8", headers=_HEADERS)
+    return Response(text, status_code=status, media_type="text/html", headers=_HEADERS)

@@ -1,0 +1,201 @@
+"""The demo business as its clients meet it: over HTTP, every answer checked against the OpenAPI document."""
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import psycopg
+
+from booking.documented import PROBLEM, check_answer
+
+SLUG = "emotional-balance"
+CRON = {"Authorization": "Bearer a cron secret"}
+Json = dict[str, Any]
+
+# Tests of this folder keep to days that no other test uses, and to one day each.
+_days = itertools.count(20)
+_LAST_DAY = 85
+
+
+class Clients:
+    """Clients of the demo business on one keep-alive connection."""
+
+    def __init__(self, http: httpx.Client, dsn: str) -> None:
+        self.http = http
+        self.dsn = dsn
+
+    @cached_property
+    def card(self) -> Json:
+        """The public card of the business."""
+        return self.get(f"/api/public/businesses/{SLUG}")
+
+    def service(self, slug: str) -> Json:
+        """Return a service of the card."""
+        return next(s for s in self.card["services"] if s["slug"] == slug)
+
+    def resource(self, slug: str) -> str:
+        """Return the id of a resource of the card."""
+        return str(next(r["id"] for r in self.card["resources"] if r["slug"] == slug))
+
+    def get(self, path: str, **query: Any) -> Json:
+        """Return the answer to a read that succeeds."""
+        answer = self.http.get(path, params=query)
+        assert answer.status_code == 200, answer.text[:500]
+        body: Json = answer.json()
+        return body
+
+    def post(self, path: str, body: Json, status: int = 201, **more: Any) -> Json:
+        """Return the answer to a post that is answered with this status."""
+        answer = self.http.post(path, json=body, **more)
+        assert answer.status_code == status, answer.text[:500]
+        shown: Json = answer.json()
+        return shown
+
+    def days(self, service: str, first: date, days: int = 1, **query: Any) -> Json:
+        """Return the answer about the free slots of some days."""
+        asked = {"service_slug": service, "from": str(first), "to": str(first + timedelta(days=days)), **query}
+        return self.get("/api/public/booking/slots", **asked)
+
+    def slots(self, service: str, first: date, days: int = 1, **query: Any) -> list[Json]:
+        """Return the free slots of some days."""
+        return [slot for day in self.days(service, first, days, **query)["days"] for slot in day["slots"]]
+
+    def wish(self, service: str, slot: Json, **more: Any) -> Json:
+        """Return the body of a reserve."""
+        place = {"serviceId": self.service(service)["id"], "slotStart": slot["start"], "slotEnd": slot["end"]}
+        return {"businessId": self.card["id"], **place, **more}
+
+    def reserve(self, service: str, slot: Json, **more: Any) -> Json:
+        """Hold a slot."""
+        return self.post("/api/booking/reserve", self.wish(service, slot, **more))
+
+    def commit(self, reservation: Json, **more: Any) -> Json:
+        """Commit a reservation; return the appointment with its token."""
+        body = {"reservationId": reservation["reservationId"], "guestEmail": "guest@example.org", **more}
+        return self.post("/api/booking/commit", body)
+
+    def booked(self, service: str, slot: Json, **more: Any) -> Json:
+        """Hold a slot and commit it."""
+        return self.commit(self.reserve(service, slot, **more))
+
+    def read(self, reservation: Json) -> Json:
+        """Return a reservation as it is now."""
+        return self.get(f"/api/booking/reservations/{reservation['reservationId']}")
+
+    def appointment(self, made: Json) -> Json:
+        """Return an appointment as its client sees it."""
+        answer = self.http.get(appointment_path(made), headers=token_of(made))
+        assert answer.status_code == 200, answer.text[:500]
+        body: Json = answer.json()
+        return body
+
+    def change(self, made: Json, body: Json, headers: dict[str, str] | None = None) -> httpx.Response:
+        """Answer a change of an appointment by its client."""
+        return self.http.patch(appointment_path(made), json=body, headers=token_of(made) | (headers or {}))
+
+    def cancel(self, made: Json, **more: Any) -> httpx.Response:
+        """Answer a cancellation of an appointment by its client."""
+        body = {"cancellationToken": made["cancellationToken"], **more}
+        return self.http.post(f"{appointment_path(made)}/cancel", json=body)
+
+    def schedules(self, program: str = "morning-group", **query: Any) -> list[Json]:
+        """Return the coming schedules of a program."""
+        found: list[Json] = self.get(f"/api/public/programs/{program}/schedules", **query)["schedules"]
+        return found
+
+    def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Run a statement as administrator, past the product."""
+        with psycopg.connect(self.dsn) as connection:
+            cursor = connection.execute(statement.encode(), values)
+            return cursor.fetchall() if cursor.description else []
+
+    @contextmanager
+    def altered(self, table: str, slug: str, **values: object) -> Iterator[None]:
+        """Give columns of a service, a program or a resource other values for a while."""
+        columns = ", ".join(values)
+        [before] = self.sql(f"select {columns} from {table} where slug = %s", slug)
+        put = f"update {table} set {', '.join(f'{name} = %s' for name in values)} where slug = %s"
+        self.sql(put, *values.values(), slug)
+        try:
+            yield
+        finally:
+            self.sql(put, *before, slug)
+
+    def run_out(self, reservation: Json) -> None:
+        """Let a hold run out now, as if its time had passed."""
+        self.sql(
+            "update bookings set held_at = held_at - interval '1 day', expires_at = clock_timestamp(),"
+            " version = version + 1 where id = %s and state = 'held'",
+            reservation["reservationId"],
+        )
+
+    def fresh_day(self) -> date:
+        """Return a day on which nothing is taken yet."""
+        for ahead in _days:
+            assert ahead <= _LAST_DAY, "the days that can be booked are used up"
+            day = datetime.now(UTC).date() + timedelta(days=ahead)
+            places = {
+                slot["placesLeft"]
+                for service in ("individual-session", "couple-session", "open-studio")
+                for slot in self.slots(service, day)
+            }
+            if places == {1, 3, 12}:
+                return day
+        raise AssertionError("unreachable")
+
+
+def clients_of(url: str, dsn: str) -> Clients:
+    """Return clients of a server, whose every answer is checked."""
+    http = httpx.Client(base_url=url, timeout=30)
+    document = http.get("/schema/openapi.json").json()
+
+    def check(answer: httpx.Response) -> None:
+        answer.read()
+        check_answer(document, answer)
+
+    http.event_hooks = {"response": [check]}
+    return Clients(http, dsn)
+
+
+def problem(answer: httpx.Response, status: int, code: str) -> Json:
+    """Return the body of an answer that is this error."""
+    assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM), answer.text[:500]
+    body: Json = answer.json()
+    assert body["code"] == code, body
+    return body
+
+
+def wrong_fields(answer: httpx.Response) -> set[str]:
+    """Return the fields that a refusal names as malformed."""
+    return {error["field"] for error in problem(answer, 400, "validation_failed")["details"]["errors"]}
+
+
+def appointment_path(made: Json) -> str:
+    """Return the path of an appointment."""
+    return f"/api/booking/appointments/{made['appointmentId']}"
+
+
+def token_of(made: Json) -> dict[str, str]:
+    """Return the header by which a client proves that an appointment is theirs."""
+    return {"Booking-Token": made["cancellationToken"]}
+
+
+def new_key() -> str:
+    """Return a key that nobody has used."""
+    return f"key-{uuid4().hex}"
+
+
+def instant(text: str) -> datetime:
+    """Return an instant that an answer names, which is in UTC and says so with a Z."""
+    assert text.endswith("Z"), text
+    return datetime.fromisoformat(text)
+
+
+def shifted(text: str, **by: float) -> str:
+    """Return an instant, moved."""
+    return (instant(text) + timedelta(**by)).isoformat()

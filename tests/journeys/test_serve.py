@@ -1,0 +1,215 @@
+"""`holdfast serve` starts with one command, says one line, stops when it is asked to, and gets up when it was pushed."""
+
+import signal
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from holdfast.kernel.embedded import EmbeddedPostgres
+from journeys.instance import Instance, Process, copy_of, eventually, family, holdfast, serving
+
+DEMO = "emotional-balance"
+
+
+@pytest.fixture
+def data_dir(served_before: Path, tmp_path: Path) -> Path:
+    """A data directory that has served the demo business."""
+    return copy_of(served_before, tmp_path / "data")
+
+
+def value(dsn: str, statement: str) -> object:
+    """Return the first value of a statement that runs as administrator."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        row = connection.execute(statement.encode()).fetchone()
+    return row and row[0]
+
+
+def wish(instance: Instance, key: str) -> dict[str, object]:
+    """Return a request for places in a group that has many."""
+    schedules = instance.get("/api/public/programs/open-lecture/schedules?limit=1").json()
+    return {"scheduleId": schedules["schedules"][0]["id"], "idempotencyKey": key}
+
+
+def test_first_start_says_one_line(tmp_path: Path) -> None:
+    """In a fresh directory one command serves the demo business, and stdout has one line: the JSON object (K-1, K-4)."""
+    data_dir = tmp_path / "new" / "data"
+    with serving(tmp_path / "new" / "data", "--demo") as instance:
+        assert set(instance.ready) == {"url", "dsn", "pid", "dataDir"}
+        assert instance.ready["dataDir"] == str(data_dir)
+        assert instance.ready["pid"] == instance.process.pid
+        assert instance.get("/booking/slot/").status_code == 200
+        assert instance.get("/health/booking").json()["status"] == "ok" or eventually(
+            lambda: instance.get("/health/booking").json()["status"] == "ok"
+        )
+        assert value(instance.dsn, "select rolsuper from pg_roles where rolname = current_user") is True
+        assert value(instance.dsn, "select slug from businesses") == DEMO
+        assert instance.stop() == 0
+        assert instance.process.stdout is not None
+        assert instance.process.stdout.read() == ""
+        assert "migrating 1/" in instance.log
+
+
+def test_the_made_key_is_the_owners_alone(tmp_path: Path) -> None:
+    """The master key that serve makes is 32 random bytes in a file of mode 0600, and stays the same (K-3)."""
+    keys = []
+    with serving(tmp_path / "data") as instance:
+        key_file = instance.data_dir / "master.key"
+        assert key_file.stat().st_mode & 0o777 == 0o600
+        keys.append(key_file.read_text())
+    with serving(tmp_path / "data") as instance:
+        keys.append(key_file.read_text())
+    assert keys[0] == keys[1]
+    assert len(bytes.fromhex(keys[0])) == 32
+    assert [path.name for path in tmp_path.glob("data/master*")] == ["master.key"]
+
+
+def test_the_ready_line_is_for_people(data_dir: Path) -> None:
+    """Without --json the one line on stdout has the address of the page, and --demo again changes nothing (K-1)."""
+    with serving(data_dir, "--demo", as_json=False) as instance:
+        address = instance.first_line.split()[-1]
+        assert httpx.get(address, timeout=30).status_code == 200
+        assert instance.stop() == 0
+        assert instance.process.stdout is not None
+        assert instance.process.stdout.read() == ""
+        assert "business unchanged" in instance.log
+        assert "resources: 0 created, 0 updated, 5 unchanged, 0 deactivated" in instance.log
+
+
+def test_a_second_instance_is_refused(data_dir: Path) -> None:
+    """A second server on one data directory ends with exit code 2 and says why; the first one serves on (K-1)."""
+    with serving(data_dir) as instance:
+        second = holdfast("serve", "--data", data_dir, "--port", "0")
+        assert second.returncode == 2
+        assert second.stdout == ""
+        assert f"another Holdfast is running on {data_dir}" in second.stderr
+        assert "Traceback" not in second.stderr
+        assert instance.answers()
+
+
+def test_a_taken_port_is_told(data_dir: Path) -> None:
+    """When the port stays in use, serve ends with exit code 2, names port and way out, and leaves nothing running (K-1)."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused = holdfast("serve", "--data", data_dir, "--port", str(port))
+    assert refused.returncode == 2
+    assert refused.stderr.splitlines()[-1] == f"holdfast: Port {port} on 127.0.0.1 is in use; choose another with --port."
+    assert not (data_dir / "postgres" / "postmaster.pid").exists()
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+def test_stop_finishes_what_is_in_flight(data_dir: Path, sign: signal.Signals) -> None:
+    """SIGTERM or Ctrl-C ends everything within 30 s with exit code 0, and a request in flight gets its answer (K-1)."""
+    with serving(data_dir) as instance, ThreadPoolExecutor(1) as pool:
+        body = wish(instance, "in flight")
+        everybody = family(instance.process.pid)
+        with psycopg.connect(instance.dsn) as admin:
+            admin.execute("lock table bookings")
+            answer = pool.submit(httpx.post, f"{instance.url}/api/booking/reserve", json=body, timeout=30)
+            waiting = "select true from pg_stat_activity where usename = 'holdfast_app' and wait_event_type = 'Lock'"
+            eventually(lambda: value(instance.dsn, waiting))
+            instance.process.send_signal(sign)
+            eventually(lambda: "stopping" in instance.log)
+            admin.rollback()
+        assert answer.result().status_code == 201
+        assert instance.process.wait(30) == 0
+        assert [process for process in everybody if process.lives] == []
+    with serving(data_dir) as instance:
+        again = httpx.post(f"{instance.url}/api/booking/reserve", json=body, timeout=30)
+        assert (again.status_code, again.json()["reservationId"]) == (200, answer.result().json()["reservationId"])
+
+
+def test_a_killed_supervisor_takes_everybody_along(data_dir: Path) -> None:
+    """After kill -9 of the supervisor no process is left over, and a start right after it serves what was kept (K-1)."""
+    with serving(data_dir) as instance:
+        made = httpx.post(f"{instance.url}/api/booking/reserve", json=wish(instance, "kept"), timeout=30)
+        assert made.status_code == 201
+        everybody = family(instance.process.pid)
+        assert len(everybody) > 5
+        instance.process.kill()
+        instance.process.wait()
+        with serving(data_dir) as next_one:
+            kept = next_one.get(f"/api/booking/reservations/{made.json()['reservationId']}")
+            assert kept.json()["status"] == "held"
+            eventually(lambda: not any(process.lives for process in everybody))
+
+
+def test_a_killed_web_worker_is_replaced(data_dir: Path) -> None:
+    """After kill -9 of the process that answers requests another one answers (K-1)."""
+    with serving(data_dir) as instance:
+        [killed] = instance.web_workers()
+        killed.kill()
+        eventually(lambda: killed.pid not in {process.pid for process in instance.web_workers()})
+        eventually(instance.answers)
+        assert instance.stop() == 0
+
+
+@pytest.mark.parametrize("name", ["web", "worker"])
+def test_a_killed_part_is_started_again(data_dir: Path, name: str) -> None:
+    """After kill -9 of the web server or of the worker the others stay, and it is started again (K-1)."""
+    with serving(data_dir) as instance:
+        parts = {part: instance.part(part) for part in ("web", "worker")}
+        orphans = [process for process in family(parts[name].pid) if process != parts[name]]
+        postmaster = instance.postmaster()
+        parts[name].kill()
+        eventually(lambda: instance.part(name) != parts[name])
+        eventually(instance.answers)
+        eventually(lambda: not any(orphan.lives for orphan in orphans))
+        other = "worker" if name == "web" else "web"
+        assert (instance.part(other), instance.postmaster()) == (parts[other], postmaster)
+        assert f"the {name} ended with status -9; starting it again" in instance.log
+        assert instance.stop() == 0
+
+
+def test_a_new_worker_does_the_work(data_dir: Path) -> None:
+    """A worker that was started again ends holds that have run out (B-23, K-1)."""
+    with serving(data_dir) as instance:
+        first = instance.part("worker")
+        eventually(lambda: instance.get("/health/booking").json()["status"] == "ok")
+        made = httpx.post(f"{instance.url}/api/booking/reserve", json=wish(instance, "x") | {"ttlSeconds": 1}, timeout=30)
+        first.kill()
+        state = f"select state from bookings where id = '{made.json()['reservationId']}'"
+        eventually(lambda: value(instance.dsn, state) == "expired")
+        assert instance.part("worker") != first
+
+
+def test_a_part_that_keeps_ending_is_not_started_in_a_rush(data_dir: Path) -> None:
+    """A part that ends again and again is started after longer and longer pauses, and the others serve on (K-1)."""
+    with serving(data_dir) as instance:
+        seen: list[Process] = []
+        for _ in range(3):
+            seen.append(eventually(lambda: next((p for p in [instance.part("worker")] if p not in seen), None)))
+            seen[-1].kill()
+        eventually(lambda: instance.part("worker") not in seen)
+        pauses = [float(line.split()[-2]) for line in instance.log.splitlines() if "the worker ended" in line]
+        assert pauses == sorted(set(pauses))
+        assert len(pauses) == 3
+        assert instance.answers()
+
+
+def test_postgresql_is_started_again_at_its_address(served_before: Path, tmp_path: Path) -> None:
+    """A killed PostgreSQL comes back at the same URI, also where the socket needs a short path, its lock kept (K-1)."""
+    data_dir = tmp_path / ("long" * 20) / "data"
+    data_dir.parent.mkdir()
+    server = EmbeddedPostgres(copy_of(served_before, data_dir), {"shared_buffers": "16MB"})
+    try:
+        server.start()
+        before = server.uri()
+        assert server.running
+        postmaster = Process.look(server.pid)
+        assert postmaster is not None
+        postmaster.kill()
+        eventually(lambda: not server.running)
+        server.start()
+        assert server.uri() == before
+        assert value(before, "select 1") == 1
+        assert server.pid != postmaster.pid
+    finally:
+        server.stop()
+    assert not server.running
+    assert not (data_dir / "sockets").is_symlink()
+
+
