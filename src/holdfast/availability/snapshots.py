@@ -78,6 +78,14 @@ class Snapshots:
             return kept
         return await self.refresh(business_id)
 
+    async def newer_than(self, snapshot: Snapshot) -> Snapshot | None:
+        """Return the picture of today if this one is of yesterday, else None."""
+        async with self._database.transaction(snapshot.business.id) as tx:
+            business = await find(tx, str(snapshot.business.id))
+        if business is None or business.catalog_version == snapshot.version:
+            return None
+        return await self.refresh(snapshot.business.id)
+
     async def refresh(self, business_id: UUID) -> Snapshot | None:
         """Read the picture anew; requests that come meanwhile share the reading that starts after them."""
         return await self._rounds.join(business_id, lambda: self._load(business_id))

@@ -152,36 +152,14 @@ class Reservations:
         snapshot = await self.snapshots.get(business_id)
         if snapshot is None:
             raise UnknownBusiness
-        assert wish.service_id is not None, "a wish without schedule names a service"
-        assert wish.start is not None, "a wish for a slot names its start"
-        service = snapshot.services.get(wish.service_id)
-        if service is None or not service.active:
-            raise UnknownService
-        if service.payment_policy == "prepay":
-            raise PaymentsUnavailable
-        offering = snapshot.offering(service, wish.resource_id)
-        if offering is None:
-            raise UnknownResource
-        if not 0 <= wish.start < _END_OF_TIMES:
-            raise SlotNotOffered
-        if wish.end != wish.start + offering.duration_seconds:
-            raise SlotNotOffered(f"A slot of this service lasts {service.duration_minutes} minutes")
-        end = wish.start + offering.duration_seconds
-        leaders = [
-            r.id
-            for r in offering.needs[0]
-            if r.active and r.hours.offers(wish.start, offering.duration_seconds, offering.step_seconds)
-        ]
-        others = [[r.id for r in need if r.active and r.hours.covers(wish.start, end)] for need in offering.needs[1:]]
-        if not leaders or not all(others):
-            raise SlotNotOffered
-        # A resource of capacity 1 takes one party of any size; the others take a place for each person.
-        sizes = [max(r.capacity for r in need) for need in offering.needs]
-        largest = min((size for size in sizes if size > 1), default=wish.party)
-        if wish.party > largest:
-            raise SlotNotOffered(f"At most {largest} places can be booked together")
-        turn = next(self._turn) % len(leaders)
-        return Place(snapshot, service, offering, wish.start, [leaders[turn:] + leaders[:turn], *others])
+        try:
+            return _place_in(snapshot, wish)
+        except UserError:
+            # Admission finds out when an old picture says yes; when it says no, nobody else would.
+            newer = await self.snapshots.newer_than(snapshot)
+            if newer is None:
+                raise
+        return _place_in(newer, wish)
 
     async def alternatives(self, business_id: UUID, place: Place, party: int) -> list[Alternative]:
         """Return what is free near a place; computed once for everybody who lost the same one meanwhile."""
@@ -257,6 +235,39 @@ def _without_pools(answer: Answer, snapshot: Snapshot) -> Answer:
     pools = {r.id for r in snapshot.resources.values() if r.kind == "pool"}
     answer.resources = [resource_id for resource_id in answer.resources if resource_id not in pools]
     return answer
+
+
+def _place_in(snapshot: Snapshot, wish: Wish) -> Place:
+    assert wish.service_id is not None, "a wish without schedule names a service"
+    assert wish.start is not None, "a wish for a slot names its start"
+    service = snapshot.services.get(wish.service_id)
+    if service is None or not service.active:
+        raise UnknownService
+    if service.payment_policy == "prepay":
+        raise PaymentsUnavailable
+    offering = snapshot.offering(service, wish.resource_id)
+    if offering is None:
+        raise UnknownResource
+    if not 0 <= wish.start < _END_OF_TIMES:
+        raise SlotNotOffered
+    if wish.end != wish.start + offering.duration_seconds:
+        raise SlotNotOffered(f"A slot of this service lasts {service.duration_minutes} minutes")
+    end = wish.start + offering.duration_seconds
+    leaders = [
+        r.id
+        for r in offering.needs[0]
+        if r.active and r.hours.offers(wish.start, offering.duration_seconds, offering.step_seconds)
+    ]
+    others = [[r.id for r in need if r.active and r.hours.covers(wish.start, end)] for need in offering.needs[1:]]
+    if not leaders or not all(others):
+        raise SlotNotOffered
+    # A resource of capacity 1 takes one party of any size; the others take a place for each person.
+    sizes = [max(r.capacity for r in need) for need in offering.needs]
+    largest = min((size for size in sizes if size > 1), default=wish.party)
+    if wish.party > largest:
+        raise SlotNotOffered(f"At most {largest} places can be booked together")
+    turn = next(self._turn) % len(leaders)
+    return Place(snapshot, service, offering, wish.start, [leaders[turn:] + leaders[:turn], *others])
 
 
 def raise_too(outcome: str) -> NoReturn:

@@ -115,7 +115,7 @@ async def read_appointment(request: Call, appointment_id: str) -> Response[bytes
     opt=documented(
         views.ChangeBody,
         headers=("Idempotency-Key", "If-Match"),
-        answers=views.ChangedView | views.AppointmentView,
+        answers=(views.ChangedView, views.AppointmentView),
         security="BookingToken",
     ),
 )

@@ -28,7 +28,7 @@ class Documented:
     """What a handler takes and answers, beyond its path and docstring."""
 
     body: Any = None
-    answers: Any = None
+    answers: tuple[Any, ...] = ()
     query: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
     created: bool = False
@@ -44,13 +44,14 @@ def documented(  # noqa: D103 - see Documented
     created: bool = False,
     security: str | None = None,
 ) -> dict[str, Any]:
-    return {"documented": Documented(body, answers, tuple(query), tuple(headers), created, security)}
+    shapes = answers if isinstance(answers, tuple) else (answers,) if answers is not None else ()
+    return {"documented": Documented(body, shapes, tuple(query), tuple(headers), created, security)}
 
 
 def openapi(handlers: Iterable[HTTPRouteHandler], version: str) -> dict[str, Any]:
     """Return the OpenAPI document of the handlers that declare themselves."""
     declared = [(h, d) for h in handlers if (d := h.opt.get("documented")) is not None]
-    shapes = [s for _, d in declared for s in (d.body, d.answers) if s is not None]
+    shapes = [s for _, d in declared for s in (d.body, *d.answers) if s is not None]
     schemas, components = msgspec.json.schema_components([*shapes, Problem], ref_template="#/components/schemas/{name}")
     references = dict(zip([*map(id, shapes), id(Problem)], schemas, strict=True))
     paths: dict[str, Any] = {}
@@ -92,8 +93,10 @@ def _operation(
     parameters += [{"name": name, "in": "header", "schema": {"type": "string"}} for name in declaration.headers]
     summary = (handler.fn.__doc__ or "").strip().splitlines()[0]
     answer: dict[str, Any] = {"description": summary}
-    if declaration.answers is not None:
-        answer["content"] = {"application/json": {"schema": references[id(declaration.answers)]}}
+    if declaration.answers:
+        schemas = [references[id(shape)] for shape in declaration.answers]
+        schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+        answer["content"] = {"application/json": {"schema": schema}}
     statuses = ["200", "201"] if declaration.created else [str(handler.status_code)]
     operation: dict[str, Any] = {
         "summary": summary,
