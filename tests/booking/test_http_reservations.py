@@ -92,6 +92,7 @@ def test_a_conflict_names_what_is_free(clients: Clients, day: date) -> None:
     for other in alternatives:
         held = clients.reserve("individual-session", other, resourceId=other["resourceId"])
         assert held["resourceIds"] == [other["resourceId"]]
+        assert clients.http.delete(path_of(held)).status_code == 204
 
 
 @pytest.mark.parametrize(

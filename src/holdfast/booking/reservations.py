@@ -218,7 +218,11 @@ class Reservations:
     def _slot_request(self, wish: Wish, place: Place) -> Request:
         request = _request_of(wish)
         service = place.service
-        for name, value in place_of(place.offering, place.start, place.eligible).items():
+        leaders, *others = place.eligible
+        # In turn, so that simultaneous requests for anybody do not all begin with the same one.
+        turn = next(self._turn) % len(leaders)
+        eligible = [leaders[turn:] + leaders[:turn], *others]
+        for name, value in place_of(place.offering, place.start, eligible).items():
             setattr(request, name, value)
         request.service = service.id
         request.catalog = place.snapshot.version
@@ -266,8 +270,7 @@ def _place_in(snapshot: Snapshot, wish: Wish) -> Place:
     largest = min((size for size in sizes if size > 1), default=wish.party)
     if wish.party > largest:
         raise SlotNotOffered(f"At most {largest} places can be booked together")
-    turn = next(self._turn) % len(leaders)
-    return Place(snapshot, service, offering, wish.start, [leaders[turn:] + leaders[:turn], *others])
+    return Place(snapshot, service, offering, wish.start, [leaders, *others])
 
 
 def raise_too(outcome: str) -> NoReturn:
