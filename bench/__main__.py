@@ -31,7 +31,6 @@ def main() -> int:
         say(f"serving on {server.url}")
         stage = furnish(server.dsn)
         baseline = pgbench.prepare(server.dsn)
-        settle(server.dsn)
         session = Session(server, stage, baseline, options.seconds, options.connections, say)
         result = _measure(session, options)
         session.finish()

@@ -308,7 +308,9 @@ def main() -> None:
     job = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Job)
     gc.disable()  # lives for seconds, and a collection would look like a latency of the server
     report = uvloop.run(drive(job))
-    sys.stdout.buffer.write(msgspec.msgpack.encode(report))
+    # Under PYTHONUNBUFFERED stdout is a bare file, which may write less than it was given.
+    with open(sys.stdout.fileno(), "wb", closefd=False) as out:
+        out.write(msgspec.msgpack.encode(report))
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from holdfast.kernel.embedded import EmbeddedPostgres
 from holdfast.kernel.migrate import migrate
 
 _START_SECONDS = 60
-_PORT_SECONDS = 15
+_PORT_SECONDS = 10
 # Together with the 20 seconds in which PostgreSQL stops, whatever it does, this makes the 30 that a stop may take.
 _DRAIN_SECONDS = 8
 _STOP_SECONDS = 10

@@ -17,9 +17,8 @@ SLUG = "emotional-balance"
 CRON = {"Authorization": "Bearer a cron secret"}
 Json = dict[str, Any]
 
-# Tests of this folder keep to days that no other test uses, and to one day each.
-_days = itertools.count(20)
-_LAST_DAY = 85
+# Days far enough ahead to be nobody else's, and near enough to be booked.
+_days = itertools.cycle(range(20, 85))
 
 
 class Clients:
@@ -28,6 +27,7 @@ class Clients:
     def __init__(self, http: httpx.Client, dsn: str) -> None:
         self.http = http
         self.dsn = dsn
+        self._made: dict[str, str | None] = {}
 
     @cached_property
     def card(self) -> Json:
@@ -136,8 +136,7 @@ class Clients:
 
     def fresh_day(self) -> date:
         """Return a day on which nothing is taken yet."""
-        for ahead in _days:
-            assert ahead <= _LAST_DAY, "the days that can be booked are used up"
+        for ahead in itertools.islice(_days, 65):
             day = datetime.now(UTC).date() + timedelta(days=ahead)
             places = {
                 slot["placesLeft"]
@@ -146,7 +145,21 @@ class Clients:
             }
             if places == {1, 3, 12}:
                 return day
-        raise AssertionError("unreachable")
+        raise AssertionError("somebody has taken something on every day")
+
+    def note(self, answer: httpx.Response) -> None:
+        """Note what an answer says was made, with the token by which it can be undone."""
+        if answer.request.method == "POST" and answer.status_code == 201:
+            body = answer.json()
+            self._made[body.get("appointmentId") or body["reservationId"]] = body.get("cancellationToken")
+
+    def give_back(self) -> None:
+        """Release and cancel everything that was made since the last time."""
+        for booking_id, token in self._made.items():
+            path = f"/api/booking/appointments/{booking_id}/cancel"
+            if token is None or self.http.post(path, json={"cancellationToken": token}).status_code != 200:
+                self.http.delete(f"/api/booking/reservations/{booking_id}")
+        self._made.clear()
 
 
 def clients_of(url: str, dsn: str) -> Clients:
@@ -154,12 +167,15 @@ def clients_of(url: str, dsn: str) -> Clients:
     http = httpx.Client(base_url=url, timeout=30)
     document = http.get("/schema/openapi.json").json()
 
+    clients = Clients(http, dsn)
+
     def check(answer: httpx.Response) -> None:
         answer.read()
         check_answer(document, answer)
+        clients.note(answer)
 
     http.event_hooks = {"response": [check]}
-    return Clients(http, dsn)
+    return clients
 
 
 def problem(answer: httpx.Response, status: int, code: str) -> Json:

@@ -15,7 +15,8 @@ CANCELLED = "RESERVATION_ALREADY_CANCELLED"
 @pytest.fixture
 def made(clients: Clients, day: date) -> dict[str, Any]:
     """An appointment on a day of its own, with its token."""
-    return clients.booked("individual-session", clients.slots("individual-session", day)[0], guestName="Anna")
+    held = clients.reserve("individual-session", clients.slots("individual-session", day)[0])
+    return clients.commit(held, guestName="Anna")
 
 
 def test_an_appointment_is_shown_to_its_client(clients: Clients, made: dict[str, Any]) -> None:

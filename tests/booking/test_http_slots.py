@@ -109,6 +109,32 @@ def test_a_closed_day_is_empty_at_once(clients: Clients, day: date) -> None:
     assert clients.slots("open-studio", day, 2) == before
 
 
+def test_what_is_offered_anew_can_be_reserved_at_once(clients: Clients, day: date) -> None:
+    """What a change of the hours has just opened can be reserved, though nobody has looked at it yet (A-4)."""
+    slot = clients.slots("open-studio", day)[0]
+    studio = clients.resource("studio")
+    clients.sql(
+        "insert into availability_overrides (business_id, resource_id, day) values (%s, %s, %s)",
+        clients.card["id"],
+        studio,
+        day,
+    )
+    try:
+        assert clients.slots("open-studio", day) == []
+    finally:
+        clients.sql("delete from availability_overrides where resource_id = %s and day = %s", studio, day)
+    assert clients.reserve("open-studio", slot)["status"] == "held"
+
+
+def test_a_service_that_comes_back_is_seen_at_once(clients: Clients, day: date) -> None:
+    """A service that is offered again has slots in the next answer, also after its absence was noticed (A-3)."""
+    before = clients.slots("intro-call", day)
+    query = {"service_slug": "intro-call", "from": str(day), "to": str(day + timedelta(days=1))}
+    with clients.altered("services", "intro-call", active=False):
+        problem(clients.http.get(PATH, params=query), 404, "unknown_service")
+    assert clients.slots("intro-call", day) == before
+
+
 def test_the_tag_changes_with_the_answer(clients: Clients, day: date) -> None:
     """The same answer is 304 by its ETag, and never once a slot was taken (A-3)."""
     query = {"service_slug": "individual-session", "from": str(day), "to": str(day + timedelta(days=1))}

@@ -1,10 +1,11 @@
 """A data directory that has served the demo business, made once a run."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from journeys.instance import serving
+from journeys.instance import Instance, copy_of, serving
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +15,10 @@ def served_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with serving(data_dir, "--demo") as instance:
         assert instance.stop() == 0
     return data_dir
+
+
+@pytest.fixture(scope="module")
+def running(served_before: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    """A server with the demo business for the tests of one file, which stop nothing."""
+    with serving(copy_of(served_before, tmp_path_factory.mktemp("running") / "data")) as instance:
+        yield instance

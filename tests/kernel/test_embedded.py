@@ -171,7 +171,7 @@ def test_restart_keeps_data(data_dir: Path, serve: Serve) -> None:
     first = server.pid
     server.stop()
     assert has_ended(first, 0)
-    assert "database system is shut down" in (data_dir / "postgres.log").read_text()  # in order, nothing to recover
+    assert "received fast shutdown request" in (data_dir / "postgres.log").read_text()  # in order, nothing to recover
     server.start()
     assert kept_row(server) == 42
 
@@ -232,6 +232,20 @@ def test_killed_postmaster_recovers(data_dir: Path, serve: Serve) -> None:
     assert kept_row(server) == 42
 
 
+def test_server_started_again_keeps_its_address(template: Path, tmp_path: Path, serve: Serve) -> None:
+    """A start after a killed postmaster serves under the same URI, in a short socket directory too."""
+    data_dir = Path(shutil.copytree(template, tmp_path / ("x" * 120)))
+    server = serve(data_dir)
+    uri = server.uri()
+    os.kill(server.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, server.pid, os.WEXITED | os.WNOWAIT)
+    assert not server.running
+    server.start()
+    assert server.running
+    assert server.uri() == uri
+    assert ask(uri, "select 1") == 1
+
+
 def test_busy_backend_of_a_killed_postmaster_is_ended(
     data_dir: Path, serve: Serve, signals: list[tuple[int, int]]
 ) -> None:
@@ -269,7 +283,7 @@ def test_killed_parent_takes_the_server_along(data_dir: Path, parent: subprocess
     assert not has_ended(int(postmaster), 0)
     parent.kill()
     assert has_ended(int(postmaster))
-    assert "database system is shut down" in (data_dir / "postgres.log").read_text()
+    assert "received fast shutdown request" in (data_dir / "postgres.log").read_text()
 
 
 def test_start_at_once_after_a_killed_parent(data_dir: Path, parent: subprocess.Popen[str], serve: Serve) -> None:
@@ -291,7 +305,7 @@ def test_server_without_an_owner_is_ended(data_dir: Path, serve: Serve, signals:
     heir = serve(data_dir)
     assert has_ended(orphan.pid, 0)
     assert signals == [(orphan.pid, signal.SIGINT)]
-    assert "database system is shut down" in (data_dir / "postgres.log").read_text()
+    assert "received fast shutdown request" in (data_dir / "postgres.log").read_text()
     assert kept_row(heir) == 42
 
 

@@ -340,7 +340,9 @@ begin
 
     -- Places of resources of capacity 1: one statement for the batch, in order of resource, and the constraint says
     -- who was first.
-    v_any_spent := exists (select from bookings b where b.state = 'held' and b.expires_at <= v_now);
+    -- Asked for the oldest: whether there is any at all would be answered by reading the whole table.
+    v_any_spent := coalesce((select b.expires_at from bookings b where b.state = 'held'
+                              order by b.expires_at limit 1) <= v_now, false);
     with wanted as (
         select q.n, q.id, solo.resource, q.claims_from, q.claims_to
           from unnest(v_requests) q, lateral (select q.solo as resource) solo

@@ -81,7 +81,9 @@ async def reschedule(
             check_changeable(await bookings.read_appointment(tx, booking.id), expected_version)
         place = None if wish.schedule_id is not None else await desk.find_place(booking.business_id, wish)
         if place is not None and place.service.price_minor != booking.price_minor:
-            raise PriceDiffers
+            if await desk.snapshots.newer_than(place.snapshot) is None:
+                raise PriceDiffers
+            continue
         try:
             work = partial(
                 _move, booking=booking, wish=wish, place=place, expected_version=expected_version, reason=reason

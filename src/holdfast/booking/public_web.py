@@ -179,6 +179,7 @@ async def slots(request: Call) -> Response[bytes]:
     if not slug:
         raise ValidationFailed.at("service_slug", "is missing")
     business = await request.app.state.tenancy.named(asked.get("business"))
+    await request.app.state.reservations.snapshots.get(business.id, at_least=business.catalog_version)
     zone = checked_zone(asked.get("tz"), "tz") or business.timezone
     today = local_day(int(await request.app.state.reservations.now()), zone)
     first, last = _range(asked.get("from"), asked.get("to"), today)
