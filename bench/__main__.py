@@ -6,6 +6,7 @@ database is not sound; 2 it could not be measured.
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -72,6 +73,8 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
+    # Else a SIGTERM would leave the server running.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))
     try:
         code = main()
     except (RuntimeError, OSError, pgbench.PgbenchError) as failure:

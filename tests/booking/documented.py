@@ -84,7 +84,10 @@ def _misfits_of_members(document: dict[str, Any], schema: dict[str, Any], value:
         return found
     found += [f"{at}.{name} is not documented" for name in value if name not in members]
     return found + [
-        m for name, item in value.items() if name in members for m in misfits(document, members[name], item, f"{at}.{name}")
+        m
+        for name, item in value.items()
+        if name in members
+        for m in misfits(document, members[name], item, f"{at}.{name}")
     ]
 
 

@@ -79,11 +79,7 @@ def test_a_new_nonce_revokes_the_token(clients: Clients, day: date) -> None:
     """With another nonce the token proves nothing any more, and a repeated commit tells the new one (B-11)."""
     held = clients.reserve("intro-call", clients.slots("intro-call", day)[0])
     made = clients.commit(held)
-    clients.sql(
-        "update bookings set token_nonce = decode(%s, 'hex'), version = version + 1 where id = %s",
-        uuid4().hex,
-        held["reservationId"],
-    )
+    clients.alter_appointment(made, "token_nonce = decode(%s, 'hex')", uuid4().hex)
     problem(clients.cancel(made), 401, "authentication_required")
     renewed = clients.post(COMMIT, {"reservationId": held["reservationId"], **GUEST}, 200)
     assert renewed["cancellationToken"] != made["cancellationToken"]

@@ -161,9 +161,12 @@ def test_keys_belong_to_one_booking_each(clients: Clients, day: date) -> None:
     key = new_key()
     assert clients.cancel(first, idempotencyKey=key).status_code == 200
     problem(clients.cancel(second, idempotencyKey=key), 422, "idempotency_key_reused")
-    assert clients.http.get(appointment_path(second), headers={"Booking-Token": second["cancellationToken"]}).json()[
-        "status"
-    ] == "confirmed"
+    assert (
+        clients.http.get(appointment_path(second), headers={"Booking-Token": second["cancellationToken"]}).json()[
+            "status"
+        ]
+        == "confirmed"
+    )
 
 
 @pytest.mark.parametrize("key", ["", "k" * 201, "a\nb", "\x00", 5, {}])
@@ -175,5 +178,7 @@ def test_keys_that_are_malformed(clients: Clients, key: object) -> None:
 @pytest.mark.parametrize("key", ["", "k" * 201, "k" * 5_000, "a\tb"])
 def test_headers_that_are_malformed(clients: Clients, key: str) -> None:
     """The header has the limits of the member (B-9)."""
-    answer = clients.http.post(RESERVE, json=clients.wish("intro-call", {"start": "x", "end": "y"}), headers={"Idempotency-Key": key})
+    answer = clients.http.post(
+        RESERVE, json=clients.wish("intro-call", {"start": "x", "end": "y"}), headers={"Idempotency-Key": key}
+    )
     assert answer.status_code == 400

@@ -68,7 +68,10 @@ def test_a_move_to_another_practitioner(clients: Clients, day: date) -> None:
     made = clients.booked("individual-session", slot, resourceId=first)
     moved = clients.change(made, to(slot, resourceId=second)).json()
     assert moved["resourceIds"] == [second]
-    assert clients.slots("individual-session", day, resource_id=first)[0] == slot | {"resourceIds": [first], "placesLeft": 1}
+    assert clients.slots("individual-session", day, resource_id=first)[0] == slot | {
+        "resourceIds": [first],
+        "placesLeft": 1,
+    }
 
 
 def test_a_move_to_another_service(clients: Clients, day: date) -> None:

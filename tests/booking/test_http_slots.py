@@ -30,7 +30,12 @@ def test_slots_are_grouped_by_local_day(clients: Clients, day: date, zone: str) 
 
 def test_slots_fill_the_opening_hours(clients: Clients, day: date) -> None:
     """On a free day each service starts at every step from 09:00 for as long as it ends by 21:00 (A-2, K-4)."""
-    steps = {"individual-session": (50, 50), "intro-call": (20, 20), "couple-session": (80, 80), "open-studio": (60, 15)}
+    steps = {
+        "individual-session": (50, 50),
+        "intro-call": (20, 20),
+        "couple-session": (80, 80),
+        "open-studio": (60, 15),
+    }
     for service, (duration, step) in steps.items():
         starts = [datetime.fromisoformat(s["startLocal"]) for s in clients.slots(service, day)]
         minutes = [(at.hour - 9) * 60 + at.minute for at in starts]
@@ -182,7 +187,11 @@ def test_the_business_by_slug_or_id(clients: Clients, day: date) -> None:
         ({"service_slug": "nothing"}, 404, "unknown_service"),
         ({"service_slug": "intro-call", "business": "nobody"}, 404, "unknown_business"),
         ({"service_slug": "intro-call", "resource_id": "nobody"}, 404, "unknown_resource"),
-        ({"service_slug": "intro-call", "resource_id": "01a1fc5c-20d3-7d36-8981-57ccd416e980"}, 404, "unknown_resource"),
+        (
+            {"service_slug": "intro-call", "resource_id": "01a1fc5c-20d3-7d36-8981-57ccd416e980"},
+            404,
+            "unknown_resource",
+        ),
         ({}, 400, "validation_failed"),
         ({"service_slug": "intro-call", "tz": "Mars/Olympus"}, 400, "validation_failed"),
         ({"service_slug": "intro-call", "tz": "europe/moscow"}, 400, "validation_failed"),

@@ -124,9 +124,13 @@ class Instance:
         """Return the processes that answer requests."""
         return [p for p in family(self.part("web").pid) if p.pid != self.part("web").pid]
 
+    def family(self) -> list[Process]:
+        """Return all its processes, those of PostgreSQL among them."""
+        return family(self.process.pid)
+
     def postmaster(self) -> Process:
         """Return the process that heads PostgreSQL."""
-        return next(p for p in family(self.process.pid) if p.words[0].endswith("/postgres"))
+        return next(p for p in self.family() if p.words[0].endswith("/postgres"))
 
     def get(self, path: str) -> httpx.Response:
         """Ask over a connection of its own."""

@@ -11,7 +11,7 @@ from prometheus_client import Gauge
 from holdfast.booking import jobs
 from holdfast.booking.admission import queries
 from holdfast.kernel.documents import documented
-from holdfast.kernel.errors import AuthenticationRequired, TryLater
+from holdfast.kernel.errors import AuthenticationRequired, TryLater, UserError
 from holdfast.kernel.http import json_response
 from holdfast.kernel.migrate import missing_steps
 
@@ -24,11 +24,16 @@ _ACTIVE = Gauge("holdfast_reservations_active", "Holds that are alive")
 _UNCLEANED = Gauge("holdfast_reservations_expired_not_cleaned", "Holds that have run out and are not swept yet")
 
 
-class Ready(msgspec.Struct, rename="camel"):
+class NotReady(UserError):
+    """The database is away, or lacks the migrations in `details.missingMigrations`."""
+
+    code, status, message = "not_ready", 503, "The server is not ready"
+
+
+class Ready(msgspec.Struct):
     """The database answers and has this release's schema."""
 
     status: str
-    missing_migrations: list[str]
 
 
 class BookingHealth(msgspec.Struct, rename="camel"):
@@ -57,11 +62,11 @@ async def ready(request: Call) -> Response[bytes]:
     try:
         async with database.transaction() as tx:
             missing = await missing_steps(tx.connection)
-    except (psycopg.OperationalError, TryLater):
-        return json_response(Ready("database unavailable", []), 503)
+    except (psycopg.OperationalError, TryLater) as away:
+        raise NotReady("The database cannot be reached") from away
     if missing:
-        return json_response(Ready("run holdfast migrate", missing), 503)
-    return json_response(Ready("ok", []))
+        raise NotReady("Run `holdfast migrate`", details={"missingMigrations": missing})
+    return json_response(Ready("ok"))
 
 
 @get("/health/booking", opt=documented(answers=BookingHealth))

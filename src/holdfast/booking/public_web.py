@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Request, Response, get
+from litestar.params import FromPath
 
 from holdfast.availability.walltime import day_bounds, local_day, local_text, utc_text
 from holdfast.booking.errors import PaymentsUnavailable, UnknownResource
@@ -122,7 +123,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 @get("/api/public/businesses/{slug:str}", opt=documented(answers=BusinessCard))
-async def card(request: Call, slug: str) -> Response[bytes]:
+async def card(request: Call, slug: FromPath[str]) -> Response[bytes]:
     """Return the public card of a business."""
     business = await request.app.state.tenancy.named(slug)
     snapshot = await request.app.state.reservations.snapshots.get(business.id, at_least=business.catalog_version)
@@ -228,7 +229,7 @@ async def slots(request: Call) -> Response[bytes]:
     "/api/public/programs/{slug:str}/schedules",
     opt=documented(query=("business", "from", "to", "cursor", "limit"), answers=SchedulesView),
 )
-async def schedules(request: Call, slug: str) -> Response[bytes]:
+async def schedules(request: Call, slug: FromPath[str]) -> Response[bytes]:
     """Return the schedules of a program that can be booked, with the places left."""
     asked = request.query_params
     business = await request.app.state.tenancy.named(asked.get("business"))

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Request, Response, delete, get, patch, post
+from litestar.params import FromPath
 
 from holdfast.booking import bookings, views
 from holdfast.booking.admission import Answer
@@ -57,7 +58,7 @@ async def book(request: Call) -> Response[bytes]:
     "/api/booking/reservations/{reservation_id:str}",
     opt=documented(query=("businessId",), answers=views.ReservationView),
 )
-async def read_reservation(request: Call, reservation_id: str) -> Response[bytes]:
+async def read_reservation(request: Call, reservation_id: FromPath[str]) -> Response[bytes]:
     """Return a reservation in any state, without personal data."""
     booking_id, business_id = await _located(request, reservation_id)
     async with _desk(request).database.transaction(business_id) as tx:
@@ -70,7 +71,7 @@ async def read_reservation(request: Call, reservation_id: str) -> Response[bytes
     status_code=200,
     opt=documented(views.ExtendBody, answers=views.ReservationView),
 )
-async def extend(request: Call, reservation_id: str) -> Response[bytes]:
+async def extend(request: Call, reservation_id: FromPath[str]) -> Response[bytes]:
     """Prolong a live hold, within 24 hours in all."""
     data = decode(views.ExtendBody, await request.body())
     booking_id, business_id = await _located(request, reservation_id, data.business_id)
@@ -80,7 +81,7 @@ async def extend(request: Call, reservation_id: str) -> Response[bytes]:
 
 
 @delete("/api/booking/reservations/{reservation_id:str}", status_code=204, opt=documented(query=("businessId",)))
-async def release(request: Call, reservation_id: str) -> None:
+async def release(request: Call, reservation_id: FromPath[str]) -> None:
     """Give a held place back."""
     booking_id, business_id = await _located(request, reservation_id)
     await _desk(request).database.run(business_id, lambda tx: bookings.release(tx, booking_id))
@@ -104,7 +105,7 @@ async def commit(request: Call) -> Response[bytes]:
     "/api/booking/appointments/{appointment_id:str}",
     opt=documented(query=("businessId",), answers=views.AppointmentView, security="BookingToken"),
 )
-async def read_appointment(request: Call, appointment_id: str) -> Response[bytes]:
+async def read_appointment(request: Call, appointment_id: FromPath[str]) -> Response[bytes]:
     """Return an appointment to the client whose token it is."""
     booking = await _proven(request, appointment_id, request.headers.get("Booking-Token"))
     return _appointment(booking)
@@ -119,7 +120,7 @@ async def read_appointment(request: Call, appointment_id: str) -> Response[bytes
         security="BookingToken",
     ),
 )
-async def change(request: Call, appointment_id: str) -> Response[bytes]:
+async def change(request: Call, appointment_id: FromPath[str]) -> Response[bytes]:
     """Move an appointment to another place, or change its contact."""
     data = decode(views.ChangeBody, await request.body())
     expected = _expected_version(request, data.expected_version)
@@ -147,7 +148,7 @@ async def change(request: Call, appointment_id: str) -> Response[bytes]:
     status_code=200,
     opt=documented(views.CancelBody, headers=("Idempotency-Key", "If-Match"), answers=views.ChangedView),
 )
-async def cancel(request: Call, appointment_id: str) -> Response[bytes]:
+async def cancel(request: Call, appointment_id: FromPath[str]) -> Response[bytes]:
     """Cancel an appointment; its place is free at once."""
     data = decode(views.CancelBody, await request.body())
     expected = _expected_version(request, data.expected_version)

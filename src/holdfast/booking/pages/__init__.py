@@ -8,6 +8,7 @@ from typing import Any
 
 from litestar import Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from holdfast.availability.snapshots import Snapshot
@@ -30,8 +31,9 @@ _DAYS_SHOWN = 7
 
 
 @get(["/booking/slot", "/{business:str}/booking/slot"])
-async def choose(request: Call, business: str | None = None) -> Response[str]:
+async def choose(request: Call) -> Response[str]:
     """Show the services, or the free times of one."""
+    business = request.path_params.get("business") or request.query_params.get("business")
     try:
         page, snapshot = await _page(request, business)
     except UserError as error:
@@ -48,7 +50,7 @@ async def choose(request: Call, business: str | None = None) -> Response[str]:
 
 
 @post("/{business:str}/booking/slot/hold", status_code=200)
-async def hold(request: Call, business: str) -> Response[Any]:
+async def hold(request: Call, business: FromPath[str]) -> Response[Any]:
     """Hold the chosen time and lead on to the details; on a lost race show what is free instead."""
     try:
         page, snapshot = await _page(request, business)
@@ -85,7 +87,7 @@ async def hold(request: Call, business: str) -> Response[Any]:
 
 
 @get("/{business:str}/booking/slot/held/{reservation_id:str}")
-async def held(request: Call, business: str, reservation_id: str) -> Response[str]:
+async def held(request: Call, business: FromPath[str], reservation_id: FromPath[str]) -> Response[str]:
     """Show a held place with the form for the details."""
     try:
         page, snapshot = await _page(request, business)
@@ -96,7 +98,7 @@ async def held(request: Call, business: str, reservation_id: str) -> Response[st
 
 
 @post("/{business:str}/booking/slot/held/{reservation_id:str}", status_code=200)
-async def confirm(request: Call, business: str, reservation_id: str) -> Response[str]:
+async def confirm(request: Call, business: FromPath[str], reservation_id: FromPath[str]) -> Response[str]:
     """Confirm the held place; sending the form twice shows the same appointment."""
     try:
         page, snapshot = await _page(request, business)
