@@ -1,4 +1,4 @@
-"""Migrations run anywhere, at any time, in any number of processes (D-1)."""
+"""The files of the schema have a form, and end in one schema however they are run (D-1)."""
 
 import re
 import subprocess
@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from holdfast.kernel.embedded import EmbeddedPostgres, find_binaries
-from holdfast.kernel.migrate import MigrationError, migrate, steps
+from holdfast.kernel.migrate import migrate, steps
 from house.sources import PACKAGE, place
 
 FILES = sorted((PACKAGE / "migrations").glob("*.sql"))
@@ -48,18 +48,6 @@ def test_running_twice_has_no_effect(empty_database: str) -> None:
     assert _schema(empty_database) == before
 
 
-def test_several_processes_migrate_at_once(
-    empty_database: str, postgres: EmbeddedPostgres, shared_database: str
-) -> None:
-    """Of four processes that start at once each step is run by one, and all of them end well (D-1)."""
-    processes = [_start(empty_database) for _ in range(4)]
-    told = [process.communicate(timeout=120) for process in processes]
-    assert [process.returncode for process in processes] == [0] * 4, told
-    ran = sum(int(words.split()[0]) for words, _ in told)
-    assert ran == len(steps())
-    assert _schema(empty_database) == _schema(postgres.uri(database=shared_database))
-
-
 def test_a_killed_migration_leaves_nothing_half_done(empty_database: str, postgres: EmbeddedPostgres) -> None:
     """After kill -9 in the middle of a step the next run goes on at once and ends in the same schema (D-1)."""
     with psycopg.connect(empty_database) as blocker, psycopg.connect(empty_database, autocommit=True) as watcher:
@@ -77,44 +65,6 @@ def test_a_killed_migration_leaves_nothing_half_done(empty_database: str, postgr
         assert made == ("resources", None)
     assert "0303_booking" in migrate(empty_database)
     assert _schema(empty_database) == _schema(postgres.uri(database="holdfast_template"))
-
-
-def test_definitions_run_again_on_a_filled_database(postgres: EmbeddedPostgres, own_database: str) -> None:
-    """Functions whose text has changed are replaced on a database in use; what has run once stays as it is (D-1)."""
-    uri = postgres.uri(database=own_database)
-    with psycopg.connect(uri, autocommit=True) as admin:
-        admin.execute("insert into businesses (slug, name, timezone, currency) values ('b', 'B', 'UTC', 'EUR')")
-        admin.execute("update schema_migrations set digest = 'older' where name = 'booking/admission'")
-    before = _schema(uri)
-    assert migrate(uri) == ["booking/admission"]
-    assert _schema(uri) == before
-
-
-def test_history_is_not_rewritten(postgres: EmbeddedPostgres, own_database: str) -> None:
-    """A file that was changed after it had run, and a database of a later release, are refused (D-1)."""
-    uri = postgres.uri(database=own_database)
-    with psycopg.connect(uri, autocommit=True) as admin:
-        admin.execute("update schema_migrations set digest = 'other' where name = '0303_booking'")
-        with pytest.raises(MigrationError, match="0303_booking was changed after it had run"):
-            migrate(uri)
-        admin.execute("insert into schema_migrations (name, digest) values ('9999_future', 'x')")
-        with pytest.raises(MigrationError, match=r"later release .*9999_future"):
-            migrate(uri)
-
-
-def test_a_failing_step_leaves_nothing_behind(empty_database: str) -> None:
-    """A step that cannot run takes nothing with it but itself, and says why (D-1)."""
-    with psycopg.connect(empty_database, autocommit=True) as admin:
-        # In the way of 0303_booking, which makes another table before it.
-        admin.execute("create table claims (in_the_way integer)")
-        with pytest.raises(MigrationError, match=r"0303_booking failed and left nothing behind: .*claims"):
-            migrate(empty_database)
-        assert admin.execute("select to_regclass('bookings'), to_regclass('resources')::text").fetchone() == (
-            None,
-            "resources",
-        )
-        admin.execute("drop table claims")
-    assert "0303_booking" in migrate(empty_database)
 
 
 def _start(uri: str) -> subprocess.Popen[str]:

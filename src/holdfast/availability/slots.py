@@ -4,6 +4,7 @@ Everything here is arithmetic on epoch seconds; the caller brings the hours and 
 """
 
 from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -63,18 +64,23 @@ class Slot:
 def free_slots(offering: Offering, occupation: Occupation, first: int, last: int, party: int = 1) -> list[Slot]:
     """Return the slots that start in [first, last), in order of time."""
     free = {resource.id: _Room(resource, offering, occupation, party) for resource in offering.resources()}
-    leaders: dict[int, list[UUID]] = {}
+    leaders: defaultdict[int, list[UUID]] = defaultdict(list)
+    # Places beyond the one that each free leader gives.
+    more: defaultdict[int, int] = defaultdict(int)
     for leader in offering.needs[0]:
         if leader.active:
+            room = free[leader.id]
             starts = leader.hours.starts(first, last, offering.duration_seconds, offering.step_seconds)
-            for start in free[leader.id].among(starts):
-                leaders.setdefault(start, []).append(leader.id)
+            for start in room.among(starts):
+                leaders[start].append(leader.id)
+                if leader.capacity > 1:
+                    more[start] += room.left(start) - 1
 
     slots = []
     single = len(offering.needs) == 1
     for start in sorted(leaders):
         resource_ids = leaders[start]
-        left = sum(free[r].left(start) for r in resource_ids)
+        left = len(resource_ids) + more.get(start, 0)
         if not single:
             left = min(left, _left_of_others(offering, free, start))
         if left > 0:
