@@ -47,7 +47,7 @@ def own_database(postgres: EmbeddedPostgres) -> Iterator[str]:
     name = _create(postgres, f"own_{uuid4().hex[:12]}")
     yield name
     with psycopg.connect(postgres.uri(database="postgres"), autocommit=True) as admin:
-        admin.execute(f'drop database "{name}" with (force)')  # noqa: S608 - the name was made above
+        admin.execute(f'drop database "{name}" with (force)')
 
 
 @pytest.fixture
@@ -103,5 +103,5 @@ def server(postgres: EmbeddedPostgres) -> Iterator[Server]:
 
 def _create(postgres: EmbeddedPostgres, name: str) -> str:
     with psycopg.connect(postgres.uri(database="postgres"), autocommit=True) as admin:
-        admin.execute(f'create database "{name}" template holdfast_template')  # noqa: S608 - names are our own
+        admin.execute(f'create database "{name}" template holdfast_template')
     return name

@@ -14,7 +14,7 @@ import msgspec
 import structlog
 from litestar import Litestar, MediaType, Request, Response, get, post
 from litestar.datastructures import State
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, InternalServerException
 from litestar.handlers import HTTPRouteHandler
 from litestar.static_files import create_static_files_router
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -126,7 +126,7 @@ def build(settings: config.Settings, app_dsn: str) -> Litestar:
         path="/static",
         directories=[Path(str(files("holdfast") / "static"))],
         # What cannot be the name of a file: too long, or with a NUL in it.
-        exception_handlers={OSError: no_such_file, ValueError: no_such_file},
+        exception_handlers={InternalServerException: no_such_file, ValueError: no_such_file},
     )
     return Litestar(
         route_handlers=[*routes, assets],

@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 import psycopg
 
 from holdfast.availability.snapshots import Snapshots
-from holdfast.booking.admission import Admission, Answer
 from holdfast.booking import bookings
+from holdfast.booking.admission import Admission, Answer
 from holdfast.booking.bookings import Booking, keyed
 from holdfast.booking.changes import cancel_appointment, reschedule
 from holdfast.booking.reservations import Guest, Reservations, Wish
@@ -154,9 +154,7 @@ class Practice:
         """Cancel an appointment."""
         booking = await self.read(appointment_id)
         named = keyed(key, f"cancel {appointment_id}", b"")
-        return await cancel_appointment(
-            self.desk.database, booking, named, expected_version=None, reason=None
-        )
+        return await cancel_appointment(self.desk.database, booking, named, expected_version=None, reason=None)
 
     async def move(
         self,
@@ -218,9 +216,7 @@ async def open_practice(app_uri: str) -> AsyncIterator[Practice]:
 async def beside(practice: Practice) -> AsyncIterator[Practice]:
     """Open a second desk for the same business: other connections, other caches, as another server has them."""
     async with open_practice(practice.desk.admission.dsn) as other:
-        yield Practice(
-            other.desk, practice.business_id, practice.resources, practice.services, practice.programs
-        )
+        yield Practice(other.desk, practice.business_id, practice.resources, practice.services, practice.programs)
 
 
 async def outcomes(*calls: object) -> list[object]:

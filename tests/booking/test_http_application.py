@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-import psycopg
 import pytest
 import pytest_asyncio
 
@@ -210,19 +209,3 @@ async def test_servers_share_one_catalog(open_app: Open, database: Database, adm
         assert (await second.post(RESERVE, json=wish)).status_code == 201
         admin.sql("update services set active = false where slug = 'couple-session'")
         problem(await first.post(RESERVE, json=await wish_of(first, "intro-call") | wish), 404, "unknown_service")
-
-
-async def test_the_database_is_away(open_app: Open, database: Database, admin: Clients, own_database: str) -> None:
-    """Without its database the process is alive, not ready, and answers 503 with a time to come back (H-1)."""
-    async with open_app() as client:
-        wish = await wish_of(client)
-        admin.sql(f"alter database {own_database} connection limit 0")
-        admin.sql(
-            "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'holdfast_app' and datname = current_database()"
-        )
-        assert (await client.get("/health")).status_code == 200
-        answer = await client.post(RESERVE, json=wish)
-        assert answer.headers["retry-after"] == "1"
-        assert problem(answer, 503, answer.json()["code"])["code"] in {"overloaded", "outcome_unknown"}
-        admin.sql(f"alter database {own_database} connection limit -1")
-        assert (await client.post(RESERVE, json=wish)).status_code == 201

@@ -1,12 +1,14 @@
 """Idempotency over HTTP: one key, one effect, one answer (B-9)."""
 
-from collections.abc import Callable
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from booking.served import Clients, appointment_path, new_key, problem, wrong_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 RESERVE = "/api/booking/reserve"
 BOOK = "/api/booking/book"

@@ -9,11 +9,11 @@ from itertools import pairwise
 from uuid import UUID
 
 import pytest
-from booking.opened import START, Practice, beside, count, open_practice, violations
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
+from booking.opened import START, Practice, beside, count, open_practice, violations
 from holdfast.booking.admission import Answer
 from holdfast.booking.errors import SlotConflict, SlotNotOffered
 
@@ -41,11 +41,7 @@ class Oracle:
     def peak(self, room: str, begin: int, end: int, without: UUID | None = None) -> int:
         """Return the greatest number of places taken at one minute of the range."""
         return max(
-            sum(
-                t.rooms.get(room, 0)
-                for key, t in self.live.items()
-                if key != without and t.begin <= minute < t.end
-            )
+            sum(t.rooms.get(room, 0) for key, t in self.live.items() if key != without and t.begin <= minute < t.end)
             for minute in range(begin, end, STEP_MINUTES)
         )
 
@@ -168,15 +164,12 @@ class Admissions(RuleBasedStateMachine):
         fits = self.oracle.fits(wanted, without=booking_id)
         try:
             self.runner.run(
-                self.practice.move(
-                    booking_id, service_name(rooms, length), START + wanted.begin * 60, minutes=length
-                )
+                self.practice.move(booking_id, service_name(rooms, length), START + wanted.begin * 60, minutes=length)
             )
         except SlotNotOffered:
             assert party > min(c for r in rooms if (c := self.oracle.capacities[r]) > 1)
             return
-        except SlotConflict as conflict:
-            assert conflict.message == "No available capacity for the new time slot"
+        except SlotConflict:
             assert not fits, "not moved although the peak fits"
             return
         assert fits, "moved although the peak does not fit"
@@ -265,7 +258,7 @@ async def seats_of(practice: Practice, admin_uri: str) -> dict[UUID, tuple[int, 
 @pytest.mark.parametrize("seed", range(4))
 async def test_seating_anew_races_with_inserts(app_uri: str, admin_uri: str, seed: int) -> None:
     """While several servers book, cancel and seat anew, whoever is refused did not fit (B-2, B-3)."""
-    chance = random.Random(seed)  # noqa: S311 - reproducible, not secret
+    chance = random.Random(seed)
     async with open_practice(app_uri) as practice, beside(practice) as other:
         capacity = 3
         await practice.add_resource("hall", capacity)
@@ -285,10 +278,10 @@ async def test_seating_anew_races_with_inserts(app_uri: str, admin_uri: str, see
         ]
         refused = [(b, e) for b, e, a in await asyncio.gather(*calls) if isinstance(a, SlotConflict)]
         oracle = Oracle({"hall": capacity})
-        for number, (_, during) in enumerate((await all_seats(practice, admin_uri, "hall"))):
+        for number, (_, during) in enumerate(await all_seats(practice, admin_uri, "hall")):
             oracle.live[UUID(int=number)] = Taken({"hall": 1}, *during)
         ana = Oracle({"ana": 1})
-        for number, (_, during) in enumerate((await all_seats(practice, admin_uri, "ana"))):
+        for number, (_, during) in enumerate(await all_seats(practice, admin_uri, "ana")):
             ana.live[UUID(int=number)] = Taken({"ana": 1}, *during)
         # Nothing was given back during the race, so what did not fit then does not fit now.
         for begin, length in refused:

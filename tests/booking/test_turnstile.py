@@ -7,8 +7,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 import pytest_asyncio
-from booking.opened import HOUR_SECONDS, START, Practice, open_practice, outcomes
 
+from booking.opened import HOUR_SECONDS, START, Practice, open_practice, outcomes
 from holdfast.booking.admission import Admission, Answer, Request
 from holdfast.booking.errors import SlotConflict, SlotNotOffered
 from holdfast.kernel.errors import TryLater
@@ -99,9 +99,7 @@ async def test_rules_that_changed_elsewhere_bind_at_once(practice: Practice, app
     """A server that has not heard of a change of rules does not admit by the old ones (A-4)."""
     await practice.reserve("talk")
     async with open_practice(app_uri) as elsewhere, elsewhere.desk.database.transaction() as tx:
-        await tx.run(
-            "update resources set always_open = false where business_id = %s", [practice.business_id]
-        )
+        await tx.run("update resources set always_open = false where business_id = %s", [practice.business_id])
     with pytest.raises(SlotNotOffered):
         await practice.reserve("talk", START + HOUR_SECONDS)
     async with practice.desk.database.transaction() as tx:

@@ -72,7 +72,9 @@ def test_definitions_follow_their_text(empty: str, monkeypatch: pytest.MonkeyPat
     """Functions are defined anew when their text has changed, on a database that is in use (D-1)."""
     real = steps()
     migrate(empty)
-    changed = [Step(s.name, s.text + "\n-- changed", s.repeatable) if s.name == "booking/admission" else s for s in real]
+    changed = [
+        Step(s.name, s.text + "\n-- changed", s.repeatable) if s.name == "booking/admission" else s for s in real
+    ]
     monkeypatch.setattr(migration, "steps", lambda: changed)
     assert migrate(empty) == ["booking/admission"]
 
@@ -84,9 +86,7 @@ def test_the_application_owns_nothing(admin_uri: str) -> None:
             "select rolsuper, rolbypassrls, rolcreaterole from pg_roles where rolname = 'holdfast_app'"
         ).fetchone()
         assert row == (False, False, False)
-        owned = connection.execute(
-            "select count(*) from pg_class where relowner = 'holdfast_app'::regrole"
-        ).fetchone()
+        owned = connection.execute("select count(*) from pg_class where relowner = 'holdfast_app'::regrole").fetchone()
         assert owned == (0,)
         connection.execute("set role holdfast_app")
         for statement in ("update audit_log set reason = 'x'", "delete from audit_log", "delete from outbox_events"):

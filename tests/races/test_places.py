@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
+
 from booking.opened import (
     DAY_SECONDS,
     HOUR_SECONDS,
@@ -17,7 +18,6 @@ from booking.opened import (
     outcomes,
     violations,
 )
-
 from holdfast.booking.admission import Answer
 from holdfast.booking.errors import CapacityExceeded, SlotConflict
 

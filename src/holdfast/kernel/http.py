@@ -10,7 +10,7 @@ import msgspec
 import psycopg
 import structlog
 from litestar import MediaType, Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, InternalServerException
 
 from holdfast.kernel.errors import NotFound, TryLater, UserError, ValidationFailed
 
@@ -123,6 +123,9 @@ def render_error(_request: Request[Any, Any, Any], error: Exception) -> Response
     """Return any error as a problem; what nobody foresaw is logged and shown without its details."""
     if isinstance(error, UserError):
         return problem(error.status, error.code, error.message, error.details, error.headers)
+    if isinstance(error, InternalServerException):
+        # What the framework says of a client that went away while it was sending.
+        return problem(400, "validation_failed", "The request ended before it was complete", {})
     if isinstance(error, HTTPException):
         status = error.status_code
         code = _CODES.get(HTTPStatus(status), "http_error")

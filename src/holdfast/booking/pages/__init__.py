@@ -1,11 +1,15 @@
 """The pages on which a client books: plain HTML that works without JavaScript (U-1, first form).
 
-Choose a service, a day and a time in one's own zone; the place is held while the details are typed; confirmed.
+Choose a service, a day and a time in one's own zone; the place is held while the details are typed; confirmed. A GET
+never changes anything; a form that is sent twice has one effect.
 """
 
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
+import psycopg
+import structlog
 from litestar import Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
@@ -19,108 +23,109 @@ from holdfast.booking.errors import ReservationNotFoundOrExpired, SlotConflict, 
 from holdfast.booking.free_time import free_days
 from holdfast.booking.pages.rendering import Page, page_of, render
 from holdfast.booking.reservations import Guest, Reservations, Wish
-from holdfast.booking.states import UNCOMMITTED, BookingState
+from holdfast.booking.states import LIVE, UNCOMMITTED, BookingState
+from holdfast.catalog.services import Service
 from holdfast.identity.errors import UnknownBusiness
-from holdfast.kernel.errors import UserError, ValidationFailed
+from holdfast.kernel.errors import TryLater, UserError, ValidationFailed
 from holdfast.kernel.http import MAX_KEY_LENGTH, decode_form, uuid_or_none
 from holdfast.kernel.ids import new_id
+
+log = structlog.get_logger(__name__)
 
 Call = Request[Any, Any, Any]
 
 _DAYS_SHOWN = 7
+_TYPED = ("name", "email", "phone")
 
 
-@get(["/booking/slot", "/{business:str}/booking/slot"])
+def show_problem(request: Call, error: UserError | psycopg.OperationalError) -> Response[str]:
+    """Return an error as a page in the words of the client, with a way on."""
+    if isinstance(error, psycopg.OperationalError):
+        log.warning("database_unavailable", error=type(error).__name__)
+        error = TryLater()
+    page: Page = request.state.get("page") or page_of(request, None)
+    return render(page, "problem.html", error.status, error=error)
+
+
+_PROBLEMS: Any = {UserError: show_problem, psycopg.OperationalError: show_problem}
+
+
+@get(["/booking/slot", "/{business:str}/booking/slot"], exception_handlers=_PROBLEMS)
 async def choose(request: Call) -> Response[str]:
     """Show the services, or the free times of one."""
     business = request.path_params.get("business") or request.query_params.get("business")
-    try:
-        page, snapshot = await _page(request, business)
-    except UserError as error:
-        return _lost(request, error)
-    asked = request.query_params
-    services = [s for s in snapshot.services.values() if s.active and s.payment_policy != "prepay"]
-    slug = asked.get("service")
-    if slug is None:
-        return render(page, "services.html", services=services)
-    try:
+    page, snapshot = await _page(request, business)
+    slug = request.query_params.get("service")
+    if slug is not None:
         return await _times(request, page, snapshot, slug)
-    except UserError as error:
-        return _lost(request, error, page)
+    services = [s for s in snapshot.services.values() if s.active and s.payment_policy != "prepay"]
+    return render(page, "services.html", services=services)
 
 
-@post("/{business:str}/booking/slot/hold", status_code=200)
+@post("/{business:str}/booking/slot/hold", status_code=200, exception_handlers=_PROBLEMS)
 async def hold(request: Call, business: FromPath[str]) -> Response[Any]:
-    """Hold the chosen time and lead on to the details; on a lost race show what is free instead."""
+    """Hold the chosen time and lead on to the details; on a lost race show what is free instead.
+
+    What was typed into the details before travels along.
+    """
+    page, snapshot = await _page(request, business)
+    form = decode_form(await request.body())
+    typed = {name: form[name] for name in _TYPED if form.get(name)}
+    service = snapshot.service(form.get("service", ""))
+    if service is None:
+        raise UnknownService
+    wish = _wish(page, service, form)
     try:
-        page, snapshot = await _page(request, business)
-        form = decode_form(await request.body())
-        service = snapshot.service(form.get("service", ""))
-        if service is None:
-            raise UnknownService
-        start = _start(form.get("start", ""))
-        key = form.get("key") or str(new_id())
-        if len(key) > MAX_KEY_LENGTH:
-            raise ValidationFailed.at("key", "must be the one of the form")
-        resource_id = uuid_or_none(form.get("resource", ""))
-        wish = Wish(
-            party=1,
-            key=keyed(key, "hold by form", f"{service.id} {start} {resource_id}".encode()),
-            timezone=page.zone,
-            service_id=service.id,
-            start=start,
-            end=start + service.duration_minutes * 60,
-            resource_id=resource_id,
-        )
         answer = await _desk(request).reserve(snapshot.business.id, wish)
     except SlotConflict as lost:
-        alternatives = [
-            {"at": datetime.fromisoformat(a["start"]), "resource": snapshot.resources[a["resourceId"]]}
-            for a in lost.details["alternatives"]
-        ]
-        return render(
-            page, "lost.html", 409, service=service, alternatives=alternatives, resource_id=resource_id, key=new_id()
-        )
-    except UserError as error:
-        return _lost(request, error)
-    return Redirect(page.link(f"/booking/slot/held/{answer.made().id}"), status_code=303)
+        return _lost(page, snapshot, service, wish.resource_id, lost, typed)
+    id_ = answer.made().id
+    if typed:
+        return _shown(page, snapshot, await _booking(request, snapshot, id_), typed)
+    return Redirect(page.link(f"/booking/slot/held/{id_}"), status_code=303)
 
 
-@get("/{business:str}/booking/slot/held/{reservation_id:str}")
+@get("/{business:str}/booking/slot/hold", exception_handlers=_PROBLEMS)
+async def hold_nothing(request: Call, business: FromPath[str]) -> Response[Any]:
+    """Lead back to the times whoever opens the address of the form."""
+    page, _ = await _page(request, business)
+    return Redirect(page.link("/booking/slot"), status_code=303)
+
+
+@get("/{business:str}/booking/slot/held/{reservation_id:str}", exception_handlers=_PROBLEMS)
 async def held(request: Call, business: FromPath[str], reservation_id: FromPath[str]) -> Response[str]:
-    """Show a held place with the form for the details."""
-    try:
-        page, snapshot = await _page(request, business)
-        booking = await _reservation(request, snapshot, reservation_id)
-    except UserError as error:
-        return _lost(request, error)
-    return _held(page, snapshot, booking, {}, None)
+    """Show a held place with the form for the details, or what has become of it."""
+    page, snapshot = await _page(request, business)
+    return _shown(page, snapshot, await _booking(request, snapshot, uuid_or_none(reservation_id)), {})
 
 
-@post("/{business:str}/booking/slot/held/{reservation_id:str}", status_code=200)
+@post("/{business:str}/booking/slot/held/{reservation_id:str}", status_code=200, exception_handlers=_PROBLEMS)
 async def confirm(request: Call, business: FromPath[str], reservation_id: FromPath[str]) -> Response[str]:
     """Confirm the held place; sending the form twice shows the same appointment."""
-    try:
-        page, snapshot = await _page(request, business)
-        booking = await _reservation(request, snapshot, reservation_id)
-        form = decode_form(await request.body())
-    except UserError as error:
-        return _lost(request, error)
+    page, snapshot = await _page(request, business)
+    booking = await _booking(request, snapshot, uuid_or_none(reservation_id))
+    form = decode_form(await request.body())
+    typed = {name: form[name] for name in _TYPED if form.get(name)}
+    if booking.status not in LIVE:
+        return _shown(page, snapshot, booking, typed)
     try:
         body = views.contact_of(form)
     except ValidationFailed as invalid:
-        return _held(page, snapshot, booking, form, invalid)
+        return _shown(page, snapshot, booking, typed, invalid)
     desk = _desk(request)
     guest = Guest(body.guest_email, body.guest_phone, body.guest_name, page.zone, page.language)
     try:
         answer = await desk.commit(snapshot.business.id, booking.id, guest)
-    except UserError as error:
-        return _lost(request, error, page)
-    token = desk.tokens.token(snapshot.business.id, booking.id, bytes.fromhex(answer.made().nonce))
-    return render(page, "confirmed.html", booking=booking, token=token, **_shown(snapshot, booking))
+    except ReservationNotFoundOrExpired:
+        return _shown(page, snapshot, await _booking(request, snapshot, booking.id), typed)
+    done = answer.made()
+    if done.state not in LIVE:
+        raise ReservationNotFoundOrExpired.gone()
+    token = desk.tokens.token(snapshot.business.id, booking.id, bytes.fromhex(done.nonce))
+    return render(page, "confirmed.html", booking=booking, token=token, **_what(snapshot, booking))
 
 
-handlers: list[HTTPRouteHandler] = [choose, hold, held, confirm]
+handlers: list[HTTPRouteHandler] = [choose, hold, hold_nothing, held, confirm]
 
 
 async def _times(request: Call, page: Page, snapshot: Snapshot, slug: str) -> Response[str]:
@@ -129,35 +134,30 @@ async def _times(request: Call, page: Page, snapshot: Snapshot, slug: str) -> Re
         raise UnknownService
     desk = _desk(request)
     today = local_day(int(await desk.now()), page.zone)
+    horizon = today + timedelta(days=service.max_horizon_days)
     first = today
     asked = request.query_params.get("day")
     if asked:
         try:
-            first = max(today, datetime.fromisoformat(asked).date())
+            first = min(max(today, datetime.fromisoformat(asked).date()), horizon)
         except ValueError:
             raise ValidationFailed.at("day", "must be a date like 2026-11-21") from None
-    first = min(first, today + timedelta(days=service.max_horizon_days))
+    later = first + timedelta(days=_DAYS_SHOWN)
     resource_id = uuid_or_none(request.query_params.get("resource") or "")
     days, next_free = await free_days(
-        desk.database,
-        desk.snapshots,
-        snapshot.business.id,
-        slug,
-        page.zone,
-        first,
-        first + timedelta(days=_DAYS_SHOWN),
-        resource_id=resource_id,
+        desk.database, desk.snapshots, snapshot.business.id, slug, page.zone, first, later, resource_id=resource_id
     )
-    leaders = [snapshot.resources[r] for r in service.requirements[0] if snapshot.resources[r].active]
     return render(
         page,
         "times.html",
         service=service,
         days=[(day, [(s.start, page.local(s.start)) for s in slots]) for day, slots in days],
         next_day=None if next_free is None else local_day(next_free, page.zone),
+        nothing_free=next_free is None and not any(slots for _, slots in days),
+        day=first if first > today else None,
         earlier=max(today, first - timedelta(days=_DAYS_SHOWN)) if first > today else None,
-        later=first + timedelta(days=_DAYS_SHOWN),
-        leaders=leaders,
+        later=later if later <= horizon else None,
+        leaders=_leaders(snapshot, service),
         resource_id=resource_id,
         zones=zones(),
         key=new_id(),
@@ -169,29 +169,83 @@ async def _page(request: Call, business: str | None) -> tuple[Page, Snapshot]:
     snapshot = await _desk(request).snapshots.get(found.id, at_least=found.catalog_version)
     if snapshot is None:
         raise UnknownBusiness
-    return page_of(request, snapshot.business), snapshot
+    page = request.state.page = page_of(request, snapshot.business)
+    return page, snapshot
 
 
-async def _reservation(request: Call, snapshot: Snapshot, text: str) -> Booking:
-    booking_id = uuid_or_none(text)
+async def _booking(request: Call, snapshot: Snapshot, booking_id: UUID | None) -> Booking:
     if booking_id is None:
         raise ReservationNotFoundOrExpired
     async with _desk(request).database.transaction(snapshot.business.id) as tx:
-        booking = await bookings.read_reservation(tx, booking_id)
-    if booking.status in UNCOMMITTED and booking.status is not BookingState.HELD:
-        raise ReservationNotFoundOrExpired.gone()
-    return booking
+        return await bookings.read_reservation(tx, booking_id)
 
 
-def _held(
-    page: Page, snapshot: Snapshot, booking: Booking, typed: dict[str, str], invalid: ValidationFailed | None
+def _wish(page: Page, service: Service, form: dict[str, str]) -> Wish:
+    chosen, _, resource = form.get("start", "").partition("@")
+    if not (chosen.isascii() and chosen.isdigit() and len(chosen) <= 11):
+        raise ValidationFailed.at("start", "choose one of the times shown")
+    start = int(chosen)
+    resource_id = uuid_or_none(resource or form.get("resource", ""))
+    # Whoever goes back and chooses another time from the same form wants another place: the time belongs to the key.
+    key = f"{form.get('key') or new_id()} {start} {resource_id}"
+    if len(key) > MAX_KEY_LENGTH:
+        raise ValidationFailed.at("key", "must be the one of the form")
+    return Wish(
+        party=1,
+        key=keyed(key, "hold by form", f"{service.id} {start} {resource_id}".encode()),
+        timezone=page.zone,
+        service_id=service.id,
+        start=start,
+        end=start + service.duration_minutes * 60,
+        resource_id=resource_id,
+    )
+
+
+def _shown(
+    page: Page, snapshot: Snapshot, booking: Booking, typed: dict[str, str], invalid: ValidationFailed | None = None
 ) -> Response[str]:
-    wrong = "" if invalid is None else invalid.details["errors"][0]["field"]
-    status = 200 if invalid is None else 400
-    return render(page, "held.html", status, booking=booking, typed=typed, wrong=wrong, **_shown(snapshot, booking))
+    """Show a booking by its state: held with the form, run out with a way to hold it again, or confirmed."""
+    what = _what(snapshot, booking)
+    if booking.status is BookingState.HELD:
+        wrong = "" if invalid is None else invalid.details["errors"][0]["field"]
+        status = 200 if invalid is None else 400
+        return render(page, "held.html", status, booking=booking, typed=typed, wrong=wrong, **what)
+    if booking.status in UNCOMMITTED and what["service"] is not None:
+        leaders = _leaders(snapshot, what["service"])
+        with_whom = next((r.id for r in leaders if len(leaders) > 1 and r.id in booking.resource_ids), None)
+        return render(
+            page, "expired.html", 410, booking=booking, typed=typed, with_whom=with_whom, key=new_id(), **what
+        )
+    if booking.status not in LIVE:
+        raise ReservationNotFoundOrExpired.gone()
+    # The token is shown to whoever confirms, not to whoever has the address.
+    return render(page, "confirmed.html", booking=booking, token=None, **what)
 
 
-def _shown(snapshot: Snapshot, booking: Booking) -> dict[str, Any]:
+def _lost(
+    page: Page, snapshot: Snapshot, service: Service, wanted: UUID | None, lost: SlotConflict, typed: dict[str, str]
+) -> Response[str]:
+    alternatives = [
+        {
+            "at": datetime.fromisoformat(found["start"]),
+            # Who wanted nobody in particular gets whoever is free when the time is chosen.
+            "with_whom": None if wanted is None else snapshot.resources.get(found["resourceId"]),
+        }
+        for found in lost.details["alternatives"]
+    ]
+    return render(
+        page,
+        "lost.html",
+        lost.status,
+        service=service,
+        alternatives=alternatives,
+        resource_id=wanted,
+        typed=typed,
+        key=new_id(),
+    )
+
+
+def _what(snapshot: Snapshot, booking: Booking) -> dict[str, Any]:
     service = None if booking.service_id is None else snapshot.services.get(booking.service_id)
     return {
         "service": service,
@@ -200,14 +254,10 @@ def _shown(snapshot: Snapshot, booking: Booking) -> dict[str, Any]:
     }
 
 
-def _lost(request: Call, error: UserError, page: Page | None = None) -> Response[str]:
-    return render(page or page_of(request, None), "problem.html", error.status, error=error)
-
-
-def _start(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 11):
-        raise ValidationFailed.at("start", "choose one of the times shown")
-    return int(text)
+def _leaders(snapshot: Snapshot, service: Service) -> list[Any]:
+    """Return whom a client may choose."""
+    found = (snapshot.resources.get(r) for need in service.requirements[:1] for r in need)
+    return [resource for resource in found if resource is not None and resource.active]
 
 
 def _desk(request: Call) -> Reservations:
