@@ -9,7 +9,7 @@ import httpx
 import psycopg
 import pytest
 
-from journeys.instance import Instance, copy_of, eventually, serving
+from journeys.instance import copy_of, eventually, serving
 from journeys.load import Book, check, drive, settle, wishes_of
 
 # Enough that batches, commits and refusals are in flight at any moment; few enough for a small machine.

@@ -24,6 +24,7 @@ from holdfast.booking.free_time import free_days
 from holdfast.booking.pages.rendering import Page, page_of, render
 from holdfast.booking.reservations import Guest, Reservations, Wish
 from holdfast.booking.states import LIVE, UNCOMMITTED, BookingState
+from holdfast.catalog.resources import Resource
 from holdfast.catalog.services import Service
 from holdfast.identity.errors import UnknownBusiness
 from holdfast.kernel.errors import TryLater, UserError, ValidationFailed
@@ -249,12 +250,12 @@ def _what(snapshot: Snapshot, booking: Booking) -> dict[str, Any]:
     service = None if booking.service_id is None else snapshot.services.get(booking.service_id)
     return {
         "service": service,
-        "resources": [snapshot.resources[r] for r in booking.resource_ids if r in snapshot.resources],
+        "resources": [r for i in booking.resource_ids if (r := snapshot.resources.get(i)) and r.kind != "pool"],
         "at": booking.starts_at,
     }
 
 
-def _leaders(snapshot: Snapshot, service: Service) -> list[Any]:
+def _leaders(snapshot: Snapshot, service: Service) -> list[Resource]:
     """Return whom a client may choose."""
     found = (snapshot.resources.get(r) for need in service.requirements[:1] for r in need)
     return [resource for resource in found if resource is not None and resource.active]

@@ -1,5 +1,6 @@
 """Rendering: one page's language, zone and links; templates of this folder; headers that keep the page to itself."""
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -24,6 +25,9 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+
+# Of the many kinds of English, the one that goes with a clock of 24 hours and is at home nowhere in particular.
+_LOCALES = {"en": "en_150", "ru": "ru"}
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self';"
@@ -60,11 +64,11 @@ class Page:
 
     def day(self, day: date) -> str:
         """Return a date in words."""
-        return format_date(day, "EEEE, d MMMM", locale=self.language)
+        return format_date(day, "EEEE, d MMMM", locale=_LOCALES[self.language])
 
     def time(self, at: datetime) -> str:
         """Return the time of day of a local time."""
-        return format_time(at.replace(tzinfo=None), "short", locale=self.language)
+        return format_time(at.replace(tzinfo=None), "short", locale=_LOCALES[self.language])
 
     def problem(self, error: UserError) -> str:
         """Return an error in the language of the page."""
@@ -76,7 +80,9 @@ class Page:
         if self.business is None or price_minor == 0:
             return self.text("free")
         amount = Decimal(price_minor).scaleb(-get_currency_precision(self.business.currency))
-        return format_currency(amount, self.business.currency, locale=self.language)
+        text = format_currency(amount, self.business.currency, locale=_LOCALES[self.language])
+        # A sign stands at its number, letters do not.
+        return re.sub(r"(?<=[^\W\d_])(?=\d)", "\u00a0", text)
 
 
 def page_of(request: Request[Any, Any, Any], business: Business | None) -> Page:
