@@ -11,7 +11,6 @@ from holdfast import web
 from holdfast.kernel.errors import known_errors
 
 PROBLEM = "application/problem+json"
-PAGES = re.compile(r"^(/[^/]+)?/booking/slot")
 # Codes that no class states: what the edge itself refuses.
 assert web.handlers, "the application is imported, and with it every error"
 _EDGE_CODES = {"method_not_allowed", "body_too_large", "forbidden", "http_error", "internal_error"}
@@ -21,7 +20,7 @@ def check_answer(document: dict[str, Any], answer: httpx.Response) -> None:
     """Fail unless the answer has a documented status, type and shape; errors have the one shape of all errors."""
     assert answer.status_code < 500 or answer.status_code == 503, f"{answer.status_code}: {answer.text[:500]}"
     path = answer.request.url.path
-    if answer.status_code >= 400 and not (PAGES.match(path) and answer.headers["content-type"].startswith("text/html")):
+    if answer.status_code >= 400 and not _is_page(path, answer):
         check_problem(document, answer)
     operation = _operation(document, answer.request.method, path)
     if operation is None or answer.status_code in {304, 405}:
@@ -34,6 +33,10 @@ def check_answer(document: dict[str, Any], answer: httpx.Response) -> None:
     if content is not None and answer.status_code != 503:
         media_type = answer.headers["content-type"].partition(";")[0]
         assert misfits(document, content[media_type]["schema"], answer.json()) == []
+
+
+def _is_page(path: str, answer: httpx.Response) -> bool:
+    return "/booking/slot" in path and answer.headers["content-type"] == "text/html; charset=utf-8"
 
 
 def check_problem(document: dict[str, Any], answer: httpx.Response) -> None:

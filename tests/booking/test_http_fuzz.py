@@ -14,7 +14,7 @@ from booking.served import Clients, token_of
 
 # Some ten seconds on a small machine for all of them together.
 BOUNDED = settings(
-    max_examples=120,
+    max_examples=400,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -6,6 +6,7 @@ Every answer is checked for its shape by the clients themselves.
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
@@ -279,8 +280,12 @@ def test_what_is_no_http(clients: Clients, sent: bytes) -> None:
     assert address.hostname is not None
     with socket.create_connection((address.hostname, address.port or 80), timeout=10) as line:
         line.sendall(sent)
-        line.shutdown(socket.SHUT_WR)
-        answer = line.recv(100)
+        answer = b""
+        # It may have hung up already; what it must not do is to keep the line without a word.
+        with suppress(OSError):
+            line.shutdown(socket.SHUT_WR)
+        with suppress(ConnectionError):
+            answer = line.recv(100)
     assert answer == b"" or answer.startswith(b"HTTP/1.1 "), answer
     assert b" 500 " not in answer
     assert clients.get("/health") == {"status": "ok"}

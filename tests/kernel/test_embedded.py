@@ -253,7 +253,11 @@ def test_busy_backend_of_a_killed_postmaster_is_ended(
     server = serve(data_dir)
     keep_row(server)
     busy = psycopg.connect(server.uri(), autocommit=True)
-    busy.pgconn.send_query(b"do $$ begin raise notice 'busy'; loop end loop; end $$")
+    busy.pgconn.send_query(
+        # Bounded, so that nothing is left running for ever when the test itself is killed.
+        b"do $$ declare until timestamptz := clock_timestamp() + interval '2 minutes'; begin"
+        b" raise notice 'busy'; while clock_timestamp() < until loop end loop; end $$"
+    )
     assert select.select([busy.pgconn.socket], [], [], 10)[0]
     os.kill(server.pid, signal.SIGKILL)
     os.waitid(os.P_PID, server.pid, os.WEXITED | os.WNOWAIT)

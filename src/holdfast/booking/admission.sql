@@ -865,7 +865,7 @@ begin
 end $$;
 
 -- Changes how many places a resource has. Returns null, or the future peak when it is above the wish: then nothing
--- has changed once the caller rolls back. Claims that have ended keep their seats only as far as they exist.
+-- has changed once the caller rolls back. Seating anew lets claims that have ended go: their bookings tell the past.
 create or replace function change_capacity(p_business_id uuid, p_resource_id uuid, p_capacity integer)
 returns integer
 language plpgsql security definer set search_path = public, pg_temp as $$
@@ -878,23 +878,27 @@ declare
     v_seat integer;
     c claims;
 begin
+    while expire_holds(p_business_id, 500) > 0 loop
+    end loop;
     select capacity into strict v_old from resources
      where business_id = p_business_id and id = p_resource_id for update;
 
-    -- Whole-resource claims shrink with the resource; claims of the past are history that bookings tell as well.
+    -- Whole-resource claims shrink with the resource.
     delete from claims k
      where k.business_id = p_business_id and k.resource_id = p_resource_id and k.seat > p_capacity
        and (k.booking_id is null or upper(k.during) <= v_now);
-    v_peak := places_peak(p_business_id, p_resource_id, tstzrange(v_now, 'infinity'), v_now);
+    -- '-infinity': a hold that has run out since the sweep still has its row, and so its seat.
+    v_peak := places_peak(p_business_id, p_resource_id, tstzrange(v_now, 'infinity'), '-infinity');
     if v_peak > p_capacity then
         return v_peak;
     end if;
     if exists (select from claims k where k.business_id = p_business_id and k.resource_id = p_resource_id
                                       and k.seat > p_capacity) then
+        delete from claims k
+         where k.business_id = p_business_id and k.resource_id = p_resource_id and upper(k.during) <= v_now;
         with removed as (
             delete from claims k
-             where k.business_id = p_business_id and k.resource_id = p_resource_id and upper(k.during) > v_now
-               and not (k.booking_id is not null and claim_is_spent(p_business_id, k.booking_id, v_now))
+             where k.business_id = p_business_id and k.resource_id = p_resource_id
             returning k as claim
         )
         select array_agg(claim order by (claim).during) into v_kept from removed;

@@ -1,4 +1,4 @@
-"""The states of a booking and the one table of transitions between them (SPEC section 2)."""
+"""The states of a booking and the one table of transitions between them."""
 
 from enum import StrEnum
 

@@ -1,4 +1,4 @@
-"""The booking API: paths, names and codes are a contract with clients (SPEC 4)."""
+"""The booking API: paths, names and codes are a contract with clients."""
 
 from typing import Any
 from uuid import UUID

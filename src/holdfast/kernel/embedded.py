@@ -171,6 +171,7 @@ class EmbeddedPostgres:
             "max_connections": "100",
             "shared_buffers": "256MB",
             "wal_compression": "off",
+            "log_error_verbosity": "terse",  # the details of an error quote rows, and those are people's data
         } | self._settings
         if "unix_socket_directories" not in settings:
             settings["unix_socket_directories"] = self._socket_dir(settings["port"])

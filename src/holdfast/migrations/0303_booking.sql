@@ -48,7 +48,7 @@ create index idx_appointments_slot on bookings (business_id, service_id, starts_
     where state = 'confirmed' and service_id is not null;
 create index bookings_by_schedule on bookings (business_id, schedule_id, state) where schedule_id is not null;
 
--- The table of transitions (SPEC 2), once in SQL; a test compares it with the one in booking/states.py.
+-- The table of transitions, once in SQL; a test compares it with the one in booking/states.py.
 create function booking_may_become(p_from text, p_to text) returns boolean
 language sql immutable parallel safe as $$
     select (p_from, p_to) in (

@@ -82,8 +82,8 @@ async def hold(request: Call, business: FromPath[str]) -> Response[Any]:
         return _lost(page, snapshot, service, wish.resource_id, lost, typed)
     id_ = answer.made().id
     if typed:
-        return _shown(page, snapshot, await _booking(request, snapshot, id_), typed)
-    return Redirect(page.link(f"/booking/slot/held/{id_}"), status_code=303)
+        return _shown(page, snapshot, await _booking(request, snapshot, id_), wish.resource_id, typed)
+    return Redirect(page.link(f"/booking/slot/held/{id_}", resource=wish.resource_id), status_code=303)
 
 
 @get("/{business:str}/booking/slot/hold", exception_handlers=_PROBLEMS)
@@ -97,7 +97,7 @@ async def hold_nothing(request: Call, business: FromPath[str]) -> Response[Any]:
 async def held(request: Call, business: FromPath[str], reservation_id: FromPath[str]) -> Response[str]:
     """Show a held place with the form for the details, or what has become of it."""
     page, snapshot = await _page(request, business)
-    return _shown(page, snapshot, await _booking(request, snapshot, uuid_or_none(reservation_id)), {})
+    return _shown(page, snapshot, await _booking(request, snapshot, uuid_or_none(reservation_id)), _wanted(request), {})
 
 
 @post("/{business:str}/booking/slot/held/{reservation_id:str}", status_code=200, exception_handlers=_PROBLEMS)
@@ -108,17 +108,17 @@ async def confirm(request: Call, business: FromPath[str], reservation_id: FromPa
     form = decode_form(await request.body())
     typed = {name: form[name] for name in _TYPED if form.get(name)}
     if booking.status not in LIVE:
-        return _shown(page, snapshot, booking, typed)
+        return _shown(page, snapshot, booking, _wanted(request), typed)
     try:
         body = views.contact_of(form)
     except ValidationFailed as invalid:
-        return _shown(page, snapshot, booking, typed, invalid)
+        return _shown(page, snapshot, booking, _wanted(request), typed, invalid)
     desk = _desk(request)
     guest = Guest(body.guest_email, body.guest_phone, body.guest_name, page.zone, page.language)
     try:
         answer = await desk.commit(snapshot.business.id, booking.id, guest)
     except ReservationNotFoundOrExpired:
-        return _shown(page, snapshot, await _booking(request, snapshot, booking.id), typed)
+        return _shown(page, snapshot, await _booking(request, snapshot, booking.id), _wanted(request), typed)
     done = answer.made()
     if done.state not in LIVE:
         raise ReservationNotFoundOrExpired.gone()
@@ -144,9 +144,9 @@ async def _times(request: Call, page: Page, snapshot: Snapshot, slug: str) -> Re
         except ValueError:
             raise ValidationFailed.at("day", "must be a date like 2026-11-21") from None
     later = first + timedelta(days=_DAYS_SHOWN)
-    resource_id = uuid_or_none(request.query_params.get("resource") or "")
+    wanted = _wanted(request)
     days, next_free = await free_days(
-        desk.database, desk.snapshots, snapshot.business.id, slug, page.zone, first, later, resource_id=resource_id
+        desk.database, desk.snapshots, snapshot.business.id, slug, page.zone, first, later, resource_id=wanted
     )
     return render(
         page,
@@ -159,7 +159,7 @@ async def _times(request: Call, page: Page, snapshot: Snapshot, slug: str) -> Re
         earlier=max(today, first - timedelta(days=_DAYS_SHOWN)) if first > today else None,
         later=later if later <= horizon else None,
         leaders=_leaders(snapshot, service),
-        resource_id=resource_id,
+        wanted=wanted,
         zones=zones(),
         key=new_id(),
     )
@@ -203,20 +203,21 @@ def _wish(page: Page, service: Service, form: dict[str, str]) -> Wish:
 
 
 def _shown(
-    page: Page, snapshot: Snapshot, booking: Booking, typed: dict[str, str], invalid: ValidationFailed | None = None
+    page: Page,
+    snapshot: Snapshot,
+    booking: Booking,
+    wanted: UUID | None,
+    typed: dict[str, str],
+    invalid: ValidationFailed | None = None,
 ) -> Response[str]:
     """Show a booking by its state: held with the form, run out with a way to hold it again, or confirmed."""
     what = _what(snapshot, booking)
     if booking.status is BookingState.HELD:
         wrong = "" if invalid is None else invalid.details["errors"][0]["field"]
         status = 200 if invalid is None else 400
-        return render(page, "held.html", status, booking=booking, typed=typed, wrong=wrong, **what)
+        return render(page, "held.html", status, booking=booking, wanted=wanted, typed=typed, wrong=wrong, **what)
     if booking.status in UNCOMMITTED and what["service"] is not None:
-        leaders = _leaders(snapshot, what["service"])
-        with_whom = next((r.id for r in leaders if len(leaders) > 1 and r.id in booking.resource_ids), None)
-        return render(
-            page, "expired.html", 410, booking=booking, typed=typed, with_whom=with_whom, key=new_id(), **what
-        )
+        return render(page, "expired.html", 410, booking=booking, wanted=wanted, typed=typed, key=new_id(), **what)
     if booking.status not in LIVE:
         raise ReservationNotFoundOrExpired.gone()
     # The token is shown to whoever confirms, not to whoever has the address.
@@ -240,7 +241,7 @@ def _lost(
         lost.status,
         service=service,
         alternatives=alternatives,
-        resource_id=wanted,
+        wanted=wanted,
         typed=typed,
         key=new_id(),
     )
@@ -259,6 +260,11 @@ def _leaders(snapshot: Snapshot, service: Service) -> list[Resource]:
     """Return whom a client may choose."""
     found = (snapshot.resources.get(r) for need in service.requirements[:1] for r in need)
     return [resource for resource in found if resource is not None and resource.active]
+
+
+def _wanted(request: Call) -> UUID | None:
+    """Return whom the client has chosen; the address remembers it, since a hold that has run out does not."""
+    return uuid_or_none(request.query_params.get("resource") or "")
 
 
 def _desk(request: Call) -> Reservations:

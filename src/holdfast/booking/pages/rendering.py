@@ -3,7 +3,7 @@
 import re
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
@@ -26,8 +26,8 @@ _templates = Environment(
     lstrip_blocks=True,
 )
 
-# Of the many kinds of English, the one that goes with a clock of 24 hours and is at home nowhere in particular.
-_LOCALES = {"en": "en_150", "ru": "ru"}
+# English with a clock of 24 hours, which nobody misreads.
+_LOCALES = {"en": "en_GB", "ru": "ru"}
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self';"
@@ -63,8 +63,9 @@ class Page:
         return datetime.fromisoformat(local_text(seconds, self.zone))
 
     def day(self, day: date) -> str:
-        """Return a date in words."""
-        return format_date(day, "EEEE, d MMMM", locale=_LOCALES[self.language])
+        """Return a date in words, with its year when it is not this one."""
+        year = "" if day.year == datetime.now(UTC).year else " y"
+        return format_date(day, f"EEEE, d MMMM{year}", locale=_LOCALES[self.language])
 
     def time(self, at: datetime) -> str:
         """Return the time of day of a local time."""

@@ -1,0 +1,151 @@
+"""What a client's browser makes of a page: forms to send, links to follow, words to read, a picture to look at."""
+
+import shutil
+import struct
+import subprocess
+import zlib
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+
+PAPER = (0xFB, 0xFA, 0xF7)  # the background that booking.css gives
+
+
+@dataclass
+class Form:
+    """A form with the values that it is sent with, and the names and values of its buttons."""
+
+    action: str
+    method: str
+    fields: dict[str, str] = field(default_factory=dict)
+    buttons: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Page(HTMLParser):
+    """A page as it was served."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        super().__init__()
+        self.status = answer.status_code
+        self.address = str(answer.url)
+        self.source = answer.text
+        self.forms: list[Form] = []
+        self.links: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(answer.text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note a tag; a parser has found its end, so what is in an attribute cannot be a tag."""
+        given = dict(attrs)
+        self.tags.append((tag, given))
+        name, value = given.get("name") or "", given.get("value") or ""
+        if tag == "form":
+            self.forms.append(Form(given.get("action") or "", given.get("method") or "get"))
+        elif tag == "a":
+            self.links.append(given.get("href") or "")
+        elif tag == "input" and self.forms:
+            self.forms[-1].fields[name] = value
+        elif tag == "button" and self.forms:
+            self.forms[-1].buttons.append((name, value))
+
+    def handle_data(self, data: str) -> None:
+        """Note what is to be read."""
+        self.words += data.split()
+
+    @property
+    def text(self) -> str:
+        """What is to be read, as one line."""
+        return " ".join(self.words)
+
+    @property
+    def form(self) -> Form:
+        """The form that is sent by POST."""
+        [form] = [form for form in self.forms if form.method == "post"]
+        return form
+
+    def options(self, name: str) -> list[str]:
+        """Return the values that a select of this name offers."""
+        start = next(n for n, (tag, given) in enumerate(self.tags) if tag == "select" and given.get("name") == name)
+        values = []
+        for tag, given in self.tags[start + 1 :]:
+            if tag != "option":
+                break
+            values.append(given.get("value") or "")
+        return values
+
+    def one(self, tag: str) -> dict[str, str | None]:
+        """Return the attributes of the first such tag."""
+        return next(given for name, given in self.tags if name == tag)
+
+
+class Browser:
+    """A client without JavaScript that follows redirects."""
+
+    def __init__(self, url: str, **choices: str) -> None:
+        self.choices = choices
+        self._http = httpx.Client(base_url=url, timeout=30, follow_redirects=True)
+
+    def __enter__(self) -> "Browser":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def open(self, path: str, headers: dict[str, str] | None = None, **query: str) -> Page:
+        """Open an address, with what was chosen."""
+        parts = urlsplit(path)
+        asked = {**self.choices, **dict(parse_qsl(parts.query)), **query}
+        return Page(self._http.get(parts.path, params=asked, headers=headers))
+
+    def send(self, form: Form, **typed: str) -> Page:
+        """Send a form with what was typed."""
+        return Page(self._http.post(form.action, data={**form.fields, **typed}))
+
+
+def chromium() -> str | None:
+    """Return the program, if there is one."""
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def picture(address: str, width: int, height: int, folder: Path) -> list[bytes]:
+    """Return what Chromium shows of an address: a row of RGB bytes for each line of the screen."""
+    program = chromium()
+    assert program is not None, "asked before"
+    file = folder / "page.png"
+    words = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--force-device-scale-factor=1"]
+    words += [f"--user-data-dir={folder / 'profile'}", f"--window-size={width},{height}", f"--screenshot={file}"]
+    subprocess.run([program, *words, address], capture_output=True, timeout=120, check=True)
+    return _rows(file.read_bytes())
+
+
+def _rows(png: bytes) -> list[bytes]:
+    """Return the pixels of a PNG with 8 bits a colour, as Chromium writes it."""
+    width, height, depth, colours = struct.unpack(">IIBB", png[16:26])
+    assert (png[:8], depth, colours in (2, 6)) == (b"\x89PNG\r\n\x1a\n", 8, True)
+    size = 3 if colours == 2 else 4
+    data, at = b"", 8
+    while at < len(png):
+        length = int.from_bytes(png[at : at + 4], "big")
+        if png[at + 4 : at + 8] == b"IDAT":
+            data += png[at + 8 : at + 8 + length]
+        at += length + 12
+    raw, before, rows = zlib.decompress(data), bytearray(width * size), []
+    for line in range(height):
+        start = line * (width * size + 1)
+        before = _unfiltered(raw[start], bytearray(raw[start + 1 : start + 1 + width * size]), before, size)
+        rows.append(bytes(b for n, b in enumerate(before) if n % size < 3))
+    return rows
+
+
+def _unfiltered(kind: int, row: bytearray, above: bytearray, size: int) -> bytearray:
+    for n in range(len(row)):
+        left = row[n - size] if n >= size else 0
+        corner = above[n - size] if n >= size else 0
+        guess = left + above[n] - corner
+        paeth = min((left, above[n], corner), key=lambda one: abs(guess - one))
+        row[n] = (row[n] + (0, left, above[n], (left + above[n]) // 2, paeth)[kind]) & 255
+    return row
