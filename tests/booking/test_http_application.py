@@ -85,6 +85,8 @@ async def test_an_expired_hold_is_free_without_any_sweep(open_app: Open, databas
         admin.run_out(held)
         assert admin.sql("select state from bookings") == [("held",)], "nobody has swept it"
 
+        read_again = (await client.get(f"/api/booking/reservations/{held['reservationId']}")).json()
+        assert (read_again["status"], read_again["remainingSeconds"]) == ("expired", 0)
         assert (await wish_of(client))["slotStart"] == wish["slotStart"], "its place is offered"
         commit = {"reservationId": held["reservationId"], "guestEmail": "late@example.org"}
         problem(await client.post(COMMIT, json=commit), 410, "RESERVATION_NOT_FOUND_OR_EXPIRED")

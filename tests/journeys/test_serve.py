@@ -96,7 +96,9 @@ def test_a_taken_port_is_told(data_dir: Path) -> None:
         port = taken.getsockname()[1]
         refused = holdfast("serve", "--data", data_dir, "--port", str(port))
     assert refused.returncode == 2
-    assert refused.stderr.splitlines()[-1] == f"holdfast: Port {port} on 127.0.0.1 is in use; choose another with --port."
+    assert (
+        refused.stderr.splitlines()[-1] == f"holdfast: Port {port} on 127.0.0.1 is in use; choose another with --port."
+    )
     assert not (data_dir / "postgres" / "postmaster.pid").exists()
 
 
@@ -169,7 +171,9 @@ def test_a_new_worker_does_the_work(data_dir: Path) -> None:
     with serving(data_dir) as instance:
         first = instance.part("worker")
         eventually(lambda: instance.get("/health/booking").json()["status"] == "ok")
-        made = httpx.post(f"{instance.url}/api/booking/reserve", json=wish(instance, "x") | {"ttlSeconds": 1}, timeout=30)
+        made = httpx.post(
+            f"{instance.url}/api/booking/reserve", json=wish(instance, "x") | {"ttlSeconds": 1}, timeout=30
+        )
         first.kill()
         state = f"select state from bookings where id = '{made.json()['reservationId']}'"
         eventually(lambda: value(instance.dsn, state) == "expired")
@@ -211,5 +215,3 @@ def test_postgresql_is_started_again_at_its_address(served_before: Path, tmp_pat
         server.stop()
     assert not server.running
     assert not (data_dir / "sockets").is_symlink()
-
-
