@@ -641,11 +641,12 @@ end $$;
 create or replace function expire_holds(p_business_id uuid, p_limit integer) returns integer
 language plpgsql security definer set search_path = public, pg_temp as $$
 declare
+    v_now timestamptz := clock_timestamp();
     v_ids uuid[];
 begin
     select array_agg(id) into v_ids from (
         select b.id from bookings b
-         where b.business_id = p_business_id and b.state = 'held' and b.expires_at <= clock_timestamp()
+         where b.business_id = p_business_id and b.state = 'held' and b.expires_at <= v_now
          order by b.expires_at limit p_limit) due;
     if v_ids is null then
         return 0;
@@ -654,7 +655,7 @@ begin
     with ended as (
         update bookings b set state = 'expired', version = b.version + 1
          where b.business_id = p_business_id and b.id = any (v_ids)
-           and b.state = 'held' and b.expires_at <= clock_timestamp()
+           and b.state = 'held' and b.expires_at <= v_now
         returning b.id
     )
     select array_agg(id) into v_ids from ended;
@@ -665,7 +666,7 @@ end $$;
 -- Businesses that have holds to expire; the worker asks this across tenants.
 create or replace function businesses_with_spent_holds() returns setof uuid
 language sql stable security definer set search_path = public, pg_temp as $$
-    select distinct business_id from bookings where state = 'held' and expires_at <= clock_timestamp()
+    select distinct business_id from bookings where state = 'held' and expires_at <= statement_timestamp()
 $$;
 
 -- Which business an id belongs to: all that a call by id may learn before it knows its tenant.
@@ -803,7 +804,8 @@ end $$;
 
 -- What occupies resources in a range, in whole epoch seconds: {now, catalog, spans: {resource: [[from, to, places]]},
 -- starts: {resource: [start of each booking]} for resources with a daily limit}. Busy time takes every place. Holds
--- that have run out are left out (B-4).
+-- that have run out are left out (B-4). statement_timestamp() is one instant, so that an index can be asked for it;
+-- clock_timestamp() would be compared with every hold.
 create or replace function occupation(
     p_business_id uuid, p_resources uuid[], p_limited uuid[], p_from timestamptz, p_to timestamptz,
     p_without uuid default null
@@ -817,7 +819,7 @@ language sql stable security definer set search_path = public, pg_temp as $$
            and c.booking_id is distinct from p_without
            and not exists (select from bookings b
                             where b.business_id = p_business_id and b.id = c.booking_id
-                              and b.state = 'held' and b.expires_at <= clock_timestamp())
+                              and b.state = 'held' and b.expires_at <= statement_timestamp())
          group by c.resource_id, c.during
         union all
         select busy.resource_id, busy.during, 1000
@@ -826,7 +828,7 @@ language sql stable security definer set search_path = public, pg_temp as $$
            and busy.during && tstzrange(p_from, p_to)
     )
     select jsonb_build_object(
-        'now', extract(epoch from clock_timestamp())::float8,
+        'now', extract(epoch from statement_timestamp())::float8,
         'catalog', (select catalog_version from businesses where id = p_business_id),
         'spans', coalesce((select jsonb_object_agg(resource_id, spans) from (
             select resource_id,
@@ -841,7 +843,7 @@ language sql stable security definer set search_path = public, pg_temp as $$
                  where c.business_id = p_business_id and c.resource_id = any (p_limited)
                    and c.during && tstzrange(p_from - interval '3 days', p_to + interval '3 days')
                    and b.id is distinct from p_without
-                   and not (b.state = 'held' and b.expires_at <= clock_timestamp())) counted
+                   and not (b.state = 'held' and b.expires_at <= statement_timestamp())) counted
              group by resource_id) each), '{}'))
 $$;
 

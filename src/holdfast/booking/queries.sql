@@ -87,7 +87,7 @@ select s.id, s.program_id, s.starts_at, s.ends_at, s.max_capacity, p.active,
        s.max_capacity - s.taken
        + coalesce((select sum(b.party_size) from bookings b
                     where b.business_id = s.business_id and b.schedule_id = s.id
-                      and b.state = 'held' and b.expires_at <= clock_timestamp()), 0)::integer as places_left
+                      and b.state = 'held' and b.expires_at <= statement_timestamp()), 0)::integer as places_left
   from program_schedules s
   join programs p on p.business_id = s.business_id and p.id = s.program_id
  where s.business_id = %(business_id)s and s.id = %(id)s;
@@ -97,14 +97,14 @@ insert into heartbeats (job, finished_at) values (%(job)s, clock_timestamp())
 on conflict (job) do update set finished_at = excluded.finished_at;
 
 -- name: reservation_health
-select (select count(*) from bookings where state = 'held' and expires_at > clock_timestamp()) as active,
-       (select count(*) from bookings where state = 'held' and expires_at <= clock_timestamp()) as expired_not_cleaned,
-       (select extract(epoch from clock_timestamp() - min(held_at))::float8 from bookings where state = 'held')
+select (select count(*) from bookings where state = 'held' and expires_at > statement_timestamp()) as active,
+       (select count(*) from bookings where state = 'held' and expires_at <= statement_timestamp()) as expired_not_cleaned,
+       (select extract(epoch from statement_timestamp() - min(held_at))::float8 from bookings where state = 'held')
            as oldest_seconds,
        made.held as held_last_day, made.confirmed as confirmed_last_day,
-       (select extract(epoch from clock_timestamp() - finished_at)::float8 from heartbeats
+       (select extract(epoch from statement_timestamp() - finished_at)::float8 from heartbeats
          where job = 'cleanup-reservations') as cleanup_age_seconds
-  from (select lpad(to_hex((extract(epoch from clock_timestamp() - interval '24 hours') * 1000)::bigint), 12, '0')
+  from (select lpad(to_hex((extract(epoch from statement_timestamp() - interval '24 hours') * 1000)::bigint), 12, '0')
                as hex) since,
        -- Ids grow with time (UUID version 7), so their index finds the bookings of the last day.
        lateral (select count(*) as held, count(confirmed_at) as confirmed from bookings

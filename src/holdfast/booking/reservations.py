@@ -11,7 +11,7 @@ from holdfast.availability.slots import Offering
 from holdfast.availability.snapshots import Snapshot, Snapshots
 from holdfast.availability.walltime import utc_text
 from holdfast.booking.admission import Admission, Answer, CommitAnswer, CommitRequest, Request, place_of, queries
-from holdfast.booking.alternatives import Alternative, find_alternatives
+from holdfast.booking.alternatives import find_alternatives
 from holdfast.booking.bookings import Keyed, find_answer
 from holdfast.booking.errors import (
     CapacityExceeded,
@@ -92,7 +92,7 @@ class Reservations:
         self.snapshots = snapshots
         self.admission = admission
         self.tokens = tokens
-        self._alternatives: Rounds[list[Alternative]] = Rounds()
+        self._conflicts: Rounds[dict[str, object]] = Rounds()
         self._turn = itertools.count()
 
     async def reserve(self, business_id: UUID, wish: Wish) -> Answer:
@@ -161,27 +161,26 @@ class Reservations:
                 raise
         return _place_in(newer, wish)
 
-    async def alternatives(self, business_id: UUID, place: Place, party: int) -> list[Alternative]:
-        """Return what is free near a place; computed once for everybody who lost the same one meanwhile."""
-        service = place.service
-        whole = place.snapshot.offering(service) or place.offering
-        return await self._alternatives.join(
-            (business_id, service.id, place.start, party),
-            lambda: find_alternatives(
-                self.database,
-                business_id,
-                whole,
-                place.start,
-                party,
-                service.min_notice_minutes * 60,
-                service.max_horizon_days * 86_400,
-            ),
-        )
-
     async def conflict_details(self, business_id: UUID, place: Place, party: int) -> dict[str, object]:
-        """Return the details of a slot conflict: the alternatives, as the API shows them."""
-        found = await self.alternatives(business_id, place, party)
+        """Return the details of a slot conflict: what is free near the place, as the API shows it.
+
+        Computed once for everybody who has lost the same place meanwhile.
+        """
         CONFLICTS.labels(place.service.slug).inc()
+        key = (business_id, place.service.id, place.start, party)
+        return await self._conflicts.join(key, lambda: self._conflict(business_id, place, party))
+
+    async def _conflict(self, business_id: UUID, place: Place, party: int) -> dict[str, object]:
+        service = place.service
+        found = await find_alternatives(
+            self.database,
+            business_id,
+            place.snapshot.offering(service) or place.offering,
+            place.start,
+            party,
+            service.min_notice_minutes * 60,
+            service.max_horizon_days * 86_400,
+        )
         return {
             "alternatives": [
                 {"start": utc_text(a.slot.start), "end": utc_text(a.slot.end), "resourceId": a.resource_id}

@@ -11,14 +11,20 @@ from holdfast.booking import bookings, views
 from holdfast.booking.admission import Answer
 from holdfast.booking.bookings import Booking, Contact, Keyed, keyed
 from holdfast.booking.changes import cancel_appointment, reschedule
-from holdfast.booking.errors import AppointmentNotFound, ReservationNotFoundOrExpired, UnknownSchedule, UnknownService
+from holdfast.booking.errors import (
+    AppointmentNotFound,
+    ReservationNotFoundOrExpired,
+    SlotConflict,
+    UnknownSchedule,
+    UnknownService,
+)
 from holdfast.booking.places import places_left
 from holdfast.booking.reservations import Guest, Reservations, Wish
 from holdfast.booking.tenancy import Tenancy
 from holdfast.identity.errors import UnknownBusiness
 from holdfast.kernel.documents import documented
 from holdfast.kernel.errors import AuthenticationRequired, ValidationFailed
-from holdfast.kernel.http import decode, epoch_seconds, json_response, uuid_or_none
+from holdfast.kernel.http import decode, epoch_seconds, json_response, problem_of, uuid_or_none
 
 Call = Request[Any, Any, Any]
 
@@ -31,7 +37,11 @@ async def reserve(request: Call) -> Response[bytes]:
     """Hold a place for a limited time: a slot of a service, or places in a schedule."""
     data = decode(views.ReserveBody, await request.body())
     business_id, wish = await _wish(request, data, "reserve")
-    answer = await _desk(request).reserve(business_id, wish)
+    try:
+        answer = await _desk(request).reserve(business_id, wish)
+    except SlotConflict as lost:
+        # A herd is mostly refusals, and an error on its way through the framework costs more than the refusal.
+        return problem_of(lost)
     _remember(request, answer, business_id)
     shown = views.ReservationView.of_answer(answer, data.service_id, data.schedule_id)
     return json_response(shown, 200 if answer.outcome == "replayed" else 201)

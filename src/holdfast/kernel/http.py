@@ -119,10 +119,15 @@ def problem(
     )
 
 
+def problem_of(error: UserError) -> Response[bytes]:
+    """Return an error that a caller can mend as a problem."""
+    return problem(error.status, error.code, error.message, error.details, error.headers)
+
+
 def render_error(_request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Return any error as a problem; what nobody foresaw is logged and shown without its details."""
     if isinstance(error, UserError):
-        return problem(error.status, error.code, error.message, error.details, error.headers)
+        return problem_of(error)
     if isinstance(error, InternalServerException):
         # What the framework says of a client that went away while it was sending.
         return problem(400, "validation_failed", "The request ended before it was complete", {})
