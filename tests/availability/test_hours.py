@@ -297,13 +297,14 @@ def test_clocks_may_go_back_across_midnight() -> None:
     assert early.starts(second_evening, second_evening + 1, MINUTE, 30 * MINUTE) == [second_evening]
 
 
-def test_always_open_offers_every_instant() -> None:
-    """A resource that is always open takes any start, and lists steps (A-2)."""
+def test_always_open_offers_steps_of_each_day() -> None:
+    """A resource that is always open offers steps from each day's beginning, and nothing between (A-2, A-4)."""
     hours = Hours(BERLIN, [], [Override(SUNDAY_OF_AUTUMN)], always_open=True)
     first, last = day_bounds(SUNDAY_OF_AUTUMN, BERLIN)
     assert hours.windows(SUNDAY_OF_AUTUMN, SUNDAY_OF_AUTUMN) == [(first, last)]
     assert hours.covers(first - 900 * HOUR, last + 900 * HOUR)
-    assert hours.offers(first + 1, 900 * HOUR, HOUR)
+    assert hours.offers(first + HOUR, 900 * HOUR, HOUR)
+    assert not hours.offers(first + 1, 900 * HOUR, HOUR)
     assert hours.starts(first, last + 1, 6 * HOUR, 6 * HOUR) == [
         *range(first, last, 6 * HOUR),
         last,
@@ -495,6 +496,9 @@ def test_always_open_lists_what_it_offers(place: tuple[str, date], shift: int, d
     ]
     assert hours.starts(first, last, duration, step) == expected
     assert all(hours.offers(start, duration, step) for start in expected)
+    assert step == 1 or not any(
+        hours.offers(start + 1, duration, step) for start in expected if start + 1 not in expected
+    )
 
 
 def test_an_empty_range_has_no_starts() -> None:

@@ -132,12 +132,10 @@ class Hours:
         """Tell whether a slot of this length may start at this instant.
 
         Its start is a whole number of steps, in elapsed time, after the opening of a
-        window that contains it, and the hours cover all of it. Any start will do when
-        always open.
+        window that contains it, and the hours cover all of it. What is always open opens
+        anew with each local day.
         """
         _check_positive(duration_seconds, step_seconds)
-        if self._always_open:
-            return True
         on_grid = any(
             window.opens <= start < window.closes and (start - window.opens) % step_seconds == 0
             for window in self._around(start, start)

@@ -276,7 +276,7 @@ begin
             v_outcome[r.n] := case when r.nonce is null then 'held' else 'confirmed' end;
             v_answer[r.n] := jsonb_build_object(
                 'id', r.id, 'state', v_outcome[r.n], 'expires', r.expires_at, 'starts', r.starts_at, 'ends', r.ends_at,
-                'party', r.party_size, 'resources', coalesce(r.resources, '[]'));
+                'party', r.party_size, 'resources', coalesce(r.resources, '[]'), 'nonce', r.nonce);
         end loop;
     end if;
 
@@ -537,7 +537,7 @@ create or replace function record_changes(
     p_business_id uuid, p_booking_ids uuid[], p_action text, p_from_state text, p_actor text, p_reason text,
     p_event text, p_payload jsonb default '{}'
 ) returns void
-language sql as $$
+language sql set timezone = 'UTC' as $$
     insert into audit_log (business_id, aggregate_id, version, aggregate_type, action, from_state, to_state, actor,
                            reason)
     select b.business_id, b.id, b.version, 'booking', p_action, p_from_state, b.state, p_actor, p_reason
