@@ -55,6 +55,10 @@ def main() -> None:
     except _KNOWN_FAILURES as failure:
         _say(f"holdfast: {failure}")
         sys.exit(2)
+    except psycopg.Error as refusal:
+        # Without the details, which quote rows.
+        _say(f"holdfast: the database refused this ({refusal.sqlstate}): {refusal.diag.message_primary}")
+        sys.exit(2)
 
 
 @app.command()

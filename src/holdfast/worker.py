@@ -4,6 +4,7 @@ import asyncio
 import os
 
 import procrastinate
+import psycopg
 import structlog
 from procrastinate import App, PsycopgConnector, RetryStrategy
 
@@ -52,7 +53,10 @@ def build(database: Database, dsn: str) -> App:
 
 
 async def run(dsn: str, *, pooler: bool = False) -> None:
-    """Work until SIGTERM or SIGINT; a job in progress is finished or goes back to the queue."""
+    """Work until SIGTERM or SIGINT; a job in progress is finished or goes back to the queue.
+
+    Raises OperationalError when the database goes away: whoever started the worker starts it again.
+    """
     database = Database(dsn, min_connections=1, max_connections=4, pooler=pooler)
     await database.open()
     await database.check_role()
@@ -63,6 +67,8 @@ async def run(dsn: str, *, pooler: bool = False) -> None:
         await jobs.lay_out_all(database)
         async with app.open_async():
             await app.run_worker_async(concurrency=2, shutdown_graceful_timeout=_DRAIN_SECONDS)
+    except procrastinate.exceptions.ConnectorException as lost:
+        raise psycopg.OperationalError("the worker has lost its connection to the database") from lost
     finally:
         await database.close()
 

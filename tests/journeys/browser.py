@@ -7,6 +7,7 @@ import zlib
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Self
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
@@ -89,7 +90,7 @@ class Browser:
         self.choices = choices
         self._http = httpx.Client(base_url=url, timeout=30, follow_redirects=True)
 
-    def __enter__(self) -> "Browser":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -34,6 +34,8 @@ def test_the_walk_works_word_for_word(running: Instance, shell: str) -> None:
     assert (walked.returncode, walked.stderr) == (0, "")
     [id_] = set(re.findall(r'"appointmentId":"([^"]+)"', walked.stdout))
     with psycopg.connect(running.dsn) as admin:
-        history = admin.execute("select action from audit_log where aggregate_id = %s order by version", [id_]).fetchall()
+        history = admin.execute(
+            "select action from audit_log where aggregate_id = %s order by version", [id_]
+        ).fetchall()
     assert [action for (action,) in history] == ["commit", "reschedule", "cancel"]
     assert '{"available":3,"capacity":3}' in walked.stdout

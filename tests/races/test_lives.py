@@ -1,9 +1,11 @@
 """Races about one booking: exactly one of two changes wins, and a repeated request has one effect."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
+import msgspec
 import psycopg
 import pytest
 import pytest_asyncio
@@ -19,7 +21,7 @@ from booking.opened import (
     outcomes,
     violations,
 )
-from holdfast.booking.admission import Answer, CommitAnswer
+from holdfast.booking.admission import Answer, CommitAnswer, Request, instant, queries
 from holdfast.booking.errors import (
     AlreadyCancelled,
     CapacityExceeded,
@@ -36,6 +38,7 @@ from holdfast.booking.views import ChangedView
 from holdfast.catalog.errors import CapacityBelowPeak
 from holdfast.catalog.resources import set_capacity
 from holdfast.kernel.errors import TryLater
+from holdfast.kernel.ids import new_id
 
 
 @pytest_asyncio.fixture
@@ -318,3 +321,70 @@ async def test_a_forgotten_lock_is_no_hang(practice: Practice, admin_uri: str) -
         assert {type(r) for r in results} == {TryLater}
     assert count(admin_uri, "select count(*) from bookings where schedule_id = %s", schedule) == 0
     assert isinstance(await practice.join(schedule), Answer)
+
+
+@pytest.mark.parametrize("wish", ["schedule", "solo", "needs", "hall"])
+@pytest.mark.parametrize("books", [False, True])
+async def test_a_repetition_meets_its_first_attempt(practice: Practice, app_uri: str, wish: str, books: bool) -> None:
+    """A batch repeated while its first attempt is still on its way is answered like the first, and done once (B-1)."""
+    snapshot = await practice.desk.snapshots.get(practice.business_id)
+    assert snapshot is not None, "the business exists"
+    request = Request(id=new_id(), operation="book", party=2, ttl=60, nonce="ab" * 16 if books else None)
+    if wish == "schedule":
+        request.schedule = await practice.add_schedule(3)
+    else:
+        request.service, request.catalog, request.price, request.currency = (
+            practice.services["anyone"],
+            snapshot.version,
+            0,
+            "EUR",
+        )
+        request.starts = request.claims_from = instant(START)
+        request.ends = request.claims_to = instant(START + HOUR_SECONDS)
+        request.notice_seconds, request.horizon_seconds = 0, 10**8
+        if wish == "solo":
+            request.solo = practice.resources["ana"]
+        elif wish == "needs":
+            request.needs = [[practice.resources["ana"]], [practice.resources["ben"]]]
+        else:
+            request.needs = [[practice.resources["hall"]], [practice.resources["ben"]]]
+    request.n = 1
+    batch = msgspec.json.encode({str(practice.business_id): [request]}).decode()
+    async with (
+        await psycopg.AsyncConnection.connect(app_uri) as first,
+        await psycopg.AsyncConnection.connect(app_uri, autocommit=True) as second,
+    ):
+        began = await (await first.execute(queries["admit_batch"], {"batch": batch, "repeated": False})).fetchall()
+        repetition = asyncio.create_task(second.execute(queries["admit_batch"], {"batch": batch, "repeated": True}))
+        await _until_waiting(app_uri, second.info.backend_pid)
+        await first.commit()
+        repeated = await (await repetition).fetchall()
+    [told], [again] = (json.loads(rows[0][1]) for rows in (began, repeated))
+    for answer in (told, again):
+        del answer["now"]
+        answer["resources"].sort()
+    assert again == {**told, "nonce": told.get("nonce")}
+    assert told["outcome"] == ("confirmed" if books else "held")
+
+
+async def _until_waiting(app_uri: str, pid: int) -> None:
+    """Return when a backend waits for a lock."""
+    async with await psycopg.AsyncConnection.connect(app_uri, autocommit=True) as watcher:
+        for _ in range(10_000):
+            row = await (
+                await watcher.execute("select wait_event_type = 'Lock' from pg_stat_activity where pid = %s", [pid])
+            ).fetchone()
+            if row == (True,):
+                return
+    raise AssertionError("the repetition never met its first attempt")
+
+
+async def test_a_resource_that_grows_under_a_request(practice: Practice) -> None:
+    """A request that meets a change of its resource's capacity is checked anew and admitted, never an error (B-2)."""
+    database, business_id = practice.desk.database, practice.business_id
+    for n in range(10):
+        start = START + n * HOUR_SECONDS
+        size = 2 - n % 2
+        change = database.run(business_id, lambda tx, size=size: set_capacity(tx, practice.resources["ana"], size))
+        results = await outcomes(practice.reserve("talk", start), change, practice.reserve("talk", start + DAY_SECONDS))
+        assert [type(r) for r in results] == [Answer, type(None), Answer]

@@ -211,9 +211,23 @@ language plpgsql as $$
 begin
     delete from claims c
      where c.business_id = p_business_id
-       and c.booking_id in (select q.id from unnest(p_requests) q where q.n = any (p_losers));
+       and c.booking_id in (select q.id from unnest(p_requests) q where q.n = any (p_losers))
+       -- Claims with a booking are not of this batch: the first attempt of a repeated one has made them.
+       and not exists (select from bookings b where b.business_id = c.business_id and b.id = c.booking_id);
     return found;
 end $$;
+
+-- What was answered when a booking was made, from its row; null when there is no such booking.
+create or replace function booked_before(p_business_id uuid, p_booking_id uuid) returns jsonb
+language sql stable set timezone = 'UTC' as $$
+    select jsonb_build_object(
+               'id', b.id, 'state', case when b.token_nonce is null then 'held' else 'confirmed' end,
+               'expires', b.expires_at, 'starts', b.starts_at, 'ends', b.ends_at, 'party', b.party_size,
+               'nonce', encode(b.token_nonce, 'hex'),
+               'resources', coalesce((select jsonb_agg(distinct c.resource_id) from claims c
+                                       where c.business_id = b.business_id and c.booking_id = b.id), '[]'))
+      from bookings b where b.business_id = p_business_id and b.id = p_booking_id
+$$;
 
 -- Admits a batch of requests; one answer for each: {n, outcome, ...}. Outcomes:
 --   held | confirmed   the places are taken; replayed: this key was answered before, here is the same answer
@@ -231,6 +245,7 @@ set search_path = public, pg_temp set timezone = 'UTC' set lock_timeout = '5s'
 set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
     v_now timestamptz := clock_timestamp();
+    v_held timestamptz;
     v_catalog bigint;
     v_requests admission_request[];
     v_outcome text[];                   -- by n; null while undecided
@@ -256,7 +271,7 @@ begin
     v_outcome := array_fill(null::text, array[cardinality(v_requests)]);
     v_answer := array_fill(null::jsonb, array[cardinality(v_requests)]);
 
-    -- Answered before: by key, or by id when the caller repeats a batch whose fate it never learnt.
+    -- Answered before.
     for r in select q.n, k.answer, k.operation = q.operation and k.request_hash = q.hash as same
                from unnest(v_requests) q
               cross join lateral (select i.answer, i.operation, i.request_hash from idempotency_keys i
@@ -265,21 +280,6 @@ begin
         v_outcome[r.n] := case when r.same then 'replayed' else 'key_reused' end;
         v_answer[r.n] := r.answer;
     end loop;
-    if p_repeated then
-        for r in select q.n, q.nonce, b.id, b.expires_at, b.starts_at, b.ends_at, b.party_size,
-                        (select jsonb_agg(distinct c.resource_id) from claims c
-                          where c.business_id = p_business_id and c.booking_id = b.id) as resources
-                   from unnest(v_requests) q
-                   join bookings b on b.business_id = p_business_id and b.id = q.id
-                  where v_outcome[q.n] is null
-        loop
-            v_outcome[r.n] := case when r.nonce is null then 'held' else 'confirmed' end;
-            v_answer[r.n] := jsonb_build_object(
-                'id', r.id, 'state', v_outcome[r.n], 'expires', r.expires_at, 'starts', r.starts_at, 'ends', r.ends_at,
-                'party', r.party_size, 'resources', coalesce(r.resources, '[]'), 'nonce', r.nonce);
-        end loop;
-    end if;
-
     select catalog_version into v_catalog from businesses where id = p_business_id;
     for r in select q.n, q.catalog, q.starts, q.notice_seconds, q.horizon_seconds from unnest(v_requests) q
               where q.schedule is null and v_outcome[q.n] is null
@@ -328,6 +328,20 @@ begin
         end loop;
     end if;
 
+    -- Holds begin now: the locks may have been waited for.
+    v_held := clock_timestamp();
+
+    -- A caller who never learnt the fate of a batch repeats it. The first attempt may still be on its way: here, after
+    -- the locks, it has either ended or will find the ids taken and fail. What meets it at a claim is looked up below.
+    if p_repeated then
+        for r in select q.n, q.id, q.nonce from unnest(v_requests) q where v_outcome[q.n] is null loop
+            v_answer[r.n] := booked_before(p_business_id, r.id);
+            if v_answer[r.n] is not null then
+                v_outcome[r.n] := case when r.nonce is null then 'held' else 'confirmed' end;
+            end if;
+        end loop;
+    end if;
+
     -- What an external calendar blocks; for other requests the choice has seen to it.
     for r in select q.n from unnest(v_requests) q
               where v_outcome[q.n] is null and q.solo is not null
@@ -354,7 +368,7 @@ begin
     ), taken as (
         insert into claims (business_id, resource_id, capacity, seat, during, booking_id)
         select p_business_id, w.resource, 1, 1, tstzrange(w.claims_from, w.claims_to), w.id
-          from wanted w order by w.resource, w.n
+          from wanted w order by w.resource, w.claims_from, w.n
         on conflict on constraint claims_no_overlap do nothing
         returning booking_id, resource_id
     )
@@ -440,7 +454,7 @@ begin
     if v_open is not null then
         for r in select q.n, q.id, q.schedule, q.party, q.nonce,
                         coalesce(s.starts_at, q.starts) as starts, coalesce(s.ends_at, q.ends) as ends,
-                        v_now + make_interval(secs => least(coalesce(q.ttl, p.hold_minutes * 60),
+                        v_held + make_interval(secs => least(coalesce(q.ttl, p.hold_minutes * 60),
                                                             coalesce(p.hold_minutes * 60, q.ttl))) as expires,
                         case when q.solo is not null then jsonb_build_array(q.solo)
                              else coalesce(v_chosen -> q.n::text, '[]') end as resources
@@ -483,8 +497,8 @@ begin
                               guest_email, guest_phone, guest_name, token_nonce)
         select p_business_id, q.id, q.service, q.schedule,
                (v_answer[q.n] ->> 'starts')::timestamptz, (v_answer[q.n] ->> 'ends')::timestamptz, q.party,
-               v_answer[q.n] ->> 'state', v_now, (v_answer[q.n] ->> 'expires')::timestamptz,
-               case when q.nonce is not null then v_now end,
+               v_answer[q.n] ->> 'state', v_held, (v_answer[q.n] ->> 'expires')::timestamptz,
+               case when q.nonce is not null then v_held end,
                coalesce(q.price, p.price_minor), coalesce(q.currency, owner.currency), q.timezone, q.locale,
                q.email, q.phone, q.name, decode(q.nonce, 'hex')
           from unnest(v_requests) q
@@ -506,10 +520,13 @@ begin
     end if;
 
     -- What was refused may have been refused for something that is not there any more.
-    for r in select q.n, q.key, q.solo, q.claims_from, q.claims_to, v_chosen -> q.n::text as resources
+    for r in select q.n, q.id, q.key, q.nonce, q.solo, q.claims_from, q.claims_to, v_chosen -> q.n::text as resources
                from unnest(v_requests) q where v_outcome[q.n] in ('refused', 'full', 'again')
     loop
-        if v_any_spent and v_outcome[r.n] <> 'full' and exists (
+        if p_repeated and booked_before(p_business_id, r.id) is not null then
+            v_answer[r.n] := booked_before(p_business_id, r.id);
+            v_outcome[r.n] := case when r.nonce is null then 'held' else 'confirmed' end;
+        elsif v_any_spent and v_outcome[r.n] <> 'full' and exists (
                select from claims c join bookings b on b.business_id = c.business_id and b.id = c.booking_id
                 where c.business_id = p_business_id
                   and (c.resource_id = r.solo
@@ -800,6 +817,10 @@ begin
     end if;
     return jsonb_build_object('outcome', v_outcome, 'state', v_booking.state, 'version', v_booking.version,
                               'left', v_schedule.max_capacity - v_schedule.taken);
+exception when foreign_key_violation then
+    -- The capacity of a resource has changed since it was chosen.
+    raise exception 'a resource changed while booking % was being moved', p_booking_id
+        using errcode = 'serialization_failure';
 end $$;
 
 -- What occupies resources in a range, in whole epoch seconds: {now, catalog, spans: {resource: [[from, to, places]]},
@@ -811,21 +832,24 @@ create or replace function occupation(
     p_without uuid default null
 ) returns jsonb
 language sql stable security definer set search_path = public, pg_temp as $$
+    -- Resource by resource: GiST cannot look for one of several, and would read everybody's claims.
     with taken as (
-        select c.resource_id, c.during, count(*) as places
-          from claims c
-         where c.business_id = p_business_id and c.resource_id = any (p_resources)
-           and c.during && tstzrange(p_from, p_to)
-           and c.booking_id is distinct from p_without
-           and not exists (select from bookings b
+        select wanted.id as resource_id, c.during, count(*) as places
+          from unnest(p_resources) wanted (id)
+         cross join lateral (select k.during, k.booking_id from claims k
+                              where k.business_id = p_business_id and k.resource_id = wanted.id
+                                and k.during && tstzrange(p_from, p_to)
+                                and k.booking_id is distinct from p_without offset 0) c
+         where not exists (select from bookings b
                             where b.business_id = p_business_id and b.id = c.booking_id
                               and b.state = 'held' and b.expires_at <= statement_timestamp())
-         group by c.resource_id, c.during
+         group by wanted.id, c.during
         union all
-        select busy.resource_id, busy.during, 1000
-          from calendar_busy_intervals busy
-         where busy.business_id = p_business_id and busy.resource_id = any (p_resources)
-           and busy.during && tstzrange(p_from, p_to)
+        select wanted.id, busy.during, 1000
+          from unnest(p_resources) wanted (id)
+         cross join lateral (select i.during from calendar_busy_intervals i
+                              where i.business_id = p_business_id and i.resource_id = wanted.id
+                                and i.during && tstzrange(p_from, p_to) offset 0) busy
     )
     select jsonb_build_object(
         'now', extract(epoch from statement_timestamp())::float8,
@@ -838,11 +862,14 @@ language sql stable security definer set search_path = public, pg_temp as $$
               from taken group by resource_id) each), '{}'),
         'starts', coalesce((select jsonb_object_agg(resource_id, starts) from (
             select resource_id, jsonb_agg(extract(epoch from starts_at)) as starts from (
-                select distinct c.resource_id, b.id, b.starts_at
-                  from claims c join bookings b on b.business_id = c.business_id and b.id = c.booking_id
-                 where c.business_id = p_business_id and c.resource_id = any (p_limited)
-                   and c.during && tstzrange(p_from - interval '3 days', p_to + interval '3 days')
-                   and b.id is distinct from p_without
+                select distinct limited.id as resource_id, b.id, b.starts_at
+                  from unnest(p_limited) limited (id)
+                 cross join lateral (select k.booking_id from claims k
+                                      where k.business_id = p_business_id and k.resource_id = limited.id
+                                        and k.during && tstzrange(p_from - interval '3 days',
+                                                                  p_to + interval '3 days') offset 0) c
+                  join bookings b on b.business_id = p_business_id and b.id = c.booking_id
+                 where b.id is distinct from p_without
                    and not (b.state = 'held' and b.expires_at <= statement_timestamp())) counted
              group by resource_id) each), '{}'))
 $$;
@@ -904,7 +931,7 @@ begin
             returning k as claim
         )
         select array_agg(claim order by (claim).during) into v_kept from removed;
-        foreach c in array v_kept loop
+        foreach c in array coalesce(v_kept, '{}') loop
             select seat into strict v_seat from generate_series(1, p_capacity) seat
              where v_free_from[seat] <= lower(c.during) order by seat limit 1;
             v_free_from[v_seat] := upper(c.during);
@@ -930,7 +957,7 @@ declare
     entrances text[] := array['admit', 'commit_reservations', 'lock_bookings', 'expire_holds', 'locate',
                               'businesses_with_spent_holds', 'move_booking', 'take_whole_resource',
                               'change_capacity', 'occupation', 'record_changes'];
-    inner_parts text[] := array['places_peak', 'claim_is_spent', 'take_seats', 'choose_resources', 'withdraw_claims', 'bookings_beginning'];
+    inner_parts text[] := array['booked_before', 'places_peak', 'claim_is_spent', 'take_seats', 'choose_resources', 'withdraw_claims', 'bookings_beginning'];
 begin
     for f in select p.oid::regprocedure from pg_proc p
               where p.pronamespace = 'public'::regnamespace and p.proname = any (entrances || inner_parts)

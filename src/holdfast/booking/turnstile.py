@@ -21,7 +21,12 @@ from holdfast.kernel.errors import OutcomeUnknown, TryLater
 
 log = structlog.get_logger(__name__)
 
-_CONTENTION = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+_CONTENTION = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+    # The capacity of a resource has changed since the request was checked; asked again, it is stale.
+    psycopg.errors.ForeignKeyViolation,
+)
 _LONE_TRIES = 5
 
 

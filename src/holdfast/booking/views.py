@@ -1,5 +1,7 @@
 """The shapes of the booking API: what comes in, what goes out. JSON members are camelCase, null means absent."""
 
+from contextlib import suppress
+from datetime import UTC
 from typing import Annotated
 from uuid import UUID
 
@@ -56,6 +58,14 @@ class PlaceBody(KeyedBody, kw_only=True):
     slot_end: Instant | None = None
     resource_id: UUID | None = None
 
+    def fingerprint(self) -> bytes:
+        """Return what makes two requests the same; an instant is the same in whatever zone it is written."""
+        # At the ends of the calendar there is no UTC, and nothing is offered there either.
+        with suppress(OverflowError):
+            self.slot_start = self.slot_start and self.slot_start.astimezone(UTC)
+            self.slot_end = self.slot_end and self.slot_end.astimezone(UTC)
+        return KeyedBody.fingerprint(self)
+
 
 class ReserveBody(PlaceBody, kw_only=True):
     """A wish to hold a place."""
@@ -66,6 +76,11 @@ class ReserveBody(PlaceBody, kw_only=True):
     timezone: Line | None = None
     guest_email: Email | None = None
     guest_phone: Phone | None = None
+
+    def fingerprint(self) -> bytes:
+        """Return what makes two requests the same; a party of one is the same said or unsaid."""
+        self.party_size = self.party_size or 1
+        return PlaceBody.fingerprint(self)
 
 
 class BookBody(ReserveBody, kw_only=True):

@@ -87,8 +87,9 @@ class Database:
             max_size=max_connections,
             open=False,
             timeout=10,
-            # Reconnecting backs off exponentially by default and comes back long after a failover has ended.
-            reconnect_timeout=60,
+            # As long as a request waits. Attempts to reconnect come after longer and longer pauses; when they are given
+            # up the next request begins anew, instead of half a minute after the database is back.
+            reconnect_timeout=10,
             check=AsyncConnectionPool.check_connection,
             kwargs={"prepare_threshold": None if pooler else 2},
         )

@@ -142,4 +142,9 @@ def render_error(_request: Request[Any, Any, Any], error: Exception) -> Response
         away = TryLater()
         return problem(away.status, away.code, away.message, {}, away.headers)
     log.error("unhandled_error", exc_info=error)
-    return problem(500, "internal_error", "Something went wrong on our side; nothing was changed by this request", {})
+    return problem(
+        500,
+        "internal_error",
+        "Something went wrong on our side; look whether the request took effect before repeating it",
+        {},
+    )
