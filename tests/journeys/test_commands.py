@@ -51,10 +51,13 @@ def test_verify_tells_a_violation(running: Instance) -> None:
 
 
 def test_import_is_repeatable(running: Instance, tmp_path: Path) -> None:
-    """import loads a business beside the running server, which serves it at once; again it changes nothing (K-2)."""
+    """import loads a business beside the running server, which serves it at once, and again it changes nothing; --data
+    wins over the database that the environment names (K-2, K-3).
+    """
     file = tmp_path / "other.toml"
     file.write_text(OTHER.replace("{slug}", "other-practice"), encoding="utf-8")
-    first = holdfast("import", file, "--data", running.data_dir)
+    elsewhere = "postgresql://nobody@127.0.0.1:1/none"
+    first = holdfast("import", file, "--data", running.data_dir, HOLDFAST_DSN=elsewhere, HOLDFAST_APP_DSN=elsewhere)
     assert (first.returncode, first.stdout.splitlines()[0]) == (0, "business created")
     assert running.get("/api/public/businesses/other-practice").status_code == 200
     before = contents(running.dsn)

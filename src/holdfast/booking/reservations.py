@@ -235,8 +235,8 @@ class Reservations:
 
 def _without_pools(answer: Answer, snapshot: Snapshot) -> Answer:
     """Return an answer that names whom and what the client meets: a pool only counts."""
-    pools = {r.id for r in snapshot.resources.values() if r.kind == "pool"}
-    answer.resources = [resource_id for resource_id in answer.resources if resource_id not in pools]
+    kinds = snapshot.resources
+    answer.resources = [r for r in answer.resources if r not in kinds or kinds[r].kind != "pool"]
     return answer
 
 

@@ -45,7 +45,9 @@ def show_problem(request: Call, error: UserError | psycopg.OperationalError) -> 
         log.warning("database_unavailable", error=type(error).__name__)
         error = TryLater()
     page: Page = request.state.get("page") or page_of(request, None)
-    return render(page, "problem.html", error.status, error=error)
+    answer = render(page, "problem.html", error.status, error=error)
+    answer.headers.update(error.headers)
+    return answer
 
 
 _PROBLEMS: Any = {UserError: show_problem, psycopg.OperationalError: show_problem}
