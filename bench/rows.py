@@ -168,16 +168,15 @@ def judge_past(small: Pass, large: Pass) -> list[Judgement]:
     """Compare the rows on large tables with the same on small ones.
 
     Minutes lie between the two, in which the machine itself may become slower or faster. So not rates are compared but
-    what they are of their pass's echo (of `select 1` for the slots); the ratio of the bare rates is told beside.
+    what they are of their pass's echo; the ratio of the bare rates is told beside.
     """
     found = []
     echo = ratio(large.baselines[_ECHO].rate, small.baselines[_ECHO].rate)
     for row in ROWS:
         bare = ratio(large.rows[row.name].rate, small.rows[row.name].rate)
         found.append(_kept(row.name, ratio(bare, echo), bare))
-    steps = [[median_ms(of.rows[LOOK], step) for of in (small, large)] for step in ("slots", "select-1")]
-    bare, select_one = (ratio(*medians) for medians in steps)
-    return [*found, _kept(LOOK, ratio(bare, select_one), bare)]
+    bare = ratio(median_ms(small.rows[LOOK], "slots"), median_ms(large.rows[LOOK], "slots"))
+    return [*found, _kept(LOOK, ratio(bare, echo), bare)]
 
 
 def _kept(row: str, value: float, bare: float) -> Judgement:

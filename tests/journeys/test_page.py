@@ -16,7 +16,7 @@ from journeys.browser import PAPER, Browser, Page, chromium, picture
 from journeys.instance import Instance, holdfast
 
 START = "/emotional-balance/booking/slot"
-GUEST = {"name": "Анна", "email": "anna@example.org", "phone": "+7 900 000-00-00"}
+GUEST = {"name": "Гость", "email": "guest@example.org", "phone": "+7 900 000-00-00"}
 HOSTILE = "<img src=x onerror=alert(1)>\"'&amp;"
 HOSTILE_FILE = f"""
 [business]

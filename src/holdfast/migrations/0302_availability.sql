@@ -46,7 +46,8 @@ create table calendar_busy_intervals (
     constraint calendar_busy_intervals_resource foreign key (business_id, resource_id)
         references resources (business_id, id) on delete cascade,
     constraint calendar_busy_intervals_bounded check (
-        not isempty(during) and isfinite(lower(during)) and isfinite(upper(during))
+        not isempty(during) and not lower_inf(during) and not upper_inf(during)
+        and isfinite(lower(during)) and isfinite(upper(during))
     )
 );
 create index calendar_busy_intervals_time on calendar_busy_intervals using gist (business_id, resource_id, during);

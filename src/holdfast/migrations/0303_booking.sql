@@ -152,7 +152,8 @@ create table blocks (
     primary key (business_id, id),
     constraint blocks_resource foreign key (business_id, resource_id) references resources (business_id, id),
     constraint blocks_bounded check (
-        not isempty(during) and isfinite(lower(during)) and isfinite(upper(during))
+        not isempty(during) and not lower_inf(during) and not upper_inf(during)
+        and isfinite(lower(during)) and isfinite(upper(during))
     )
 );
 create index blocks_by_resource on blocks (business_id, resource_id);
@@ -179,9 +180,11 @@ create table claims (
         references resources (business_id, id, capacity) on update cascade,
     constraint claims_seat_exists check (seat between 1 and capacity),
     constraint claims_one_owner check (num_nonnulls(booking_id, schedule_id, block_id) = 1),
-    -- An exclusion constraint lets empty ranges through, and upper_inf does not see 'infinity'.
+    -- An exclusion constraint lets empty ranges through; upper_inf does not see 'infinity', and isfinite of a bound
+    -- that is absent is null, which a CHECK takes for yes.
     constraint claims_bounded check (
         not isempty(during) and lower_inc(during) and not upper_inc(during)
+        and not lower_inf(during) and not upper_inf(during)
         and isfinite(lower(during)) and isfinite(upper(during))
     ),
     -- Deferred: claims are taken before their bookings are written, so that losers write neither.
