@@ -388,3 +388,40 @@ async def test_a_resource_that_grows_under_a_request(practice: Practice) -> None
         change = database.run(business_id, lambda tx, size=size: set_capacity(tx, practice.resources["ana"], size))
         results = await outcomes(practice.reserve("talk", start), change, practice.reserve("talk", start + DAY_SECONDS))
         assert [type(r) for r in results] == [Answer, type(None), Answer]
+
+
+async def test_a_capacity_is_lowered_past_what_has_ended(practice: Practice) -> None:
+    """An ended claim in a seat that a running one needs does not keep a capacity from being lowered (B-2)."""
+    now = int(await practice.desk.now())
+    running = (await practice.reserve("dance")).made().id
+    ended = (await practice.reserve("dance", START + HOUR_SECONDS)).made().id
+    for booking_id in (running, ended):
+        await practice.commit(booking_id)
+    async with practice.desk.database.transaction(practice.business_id) as tx:
+        for booking_id, seat, begins, ends in (
+            (ended, 1, now - 2 * HOUR_SECONDS, now - 600),
+            (running, 4, now - HOUR_SECONDS, now + HOUR_SECONDS),
+        ):
+            await tx.run(
+                "update bookings set starts_at = to_timestamp(%s), ends_at = to_timestamp(%s), version = version + 1"
+                " where id = %s",
+                [begins, ends, booking_id],
+            )
+            await tx.run(
+                "update claims set seat = %s, during = tstzrange(to_timestamp(%s), to_timestamp(%s))"
+                " where booking_id = %s",
+                [seat, begins, ends, booking_id],
+            )
+            await tx.run(
+                "insert into audit_log (business_id, aggregate_id, version, aggregate_type, action, from_state,"
+                " to_state, actor) values (%s, %s, 3, 'booking', 'test', 'confirmed', 'confirmed', 'test')",
+                [practice.business_id, booking_id],
+            )
+            await tx.run(
+                "insert into outbox_events (business_id, aggregate_id, version, type) values (%s, %s, 3, 'Test')",
+                [practice.business_id, booking_id],
+            )
+    await practice.desk.database.run(practice.business_id, lambda tx: set_capacity(tx, practice.resources["hall"], 3))
+    async with practice.desk.database.transaction(practice.business_id) as tx:
+        seat = await tx.value("select seat from claims where booking_id = %s", [running])
+    assert seat == 1
