@@ -14,8 +14,9 @@ from pathlib import Path
 
 from bench import pgbench
 from bench.data import add_past, furnish, settle
+from bench.judgements import judge, judge_memory, judge_past
 from bench.report import Result, as_json, print_table
-from bench.rows import judge, judge_memory, judge_past, run_memory, run_pass
+from bench.rows import run_memory, run_pass
 from bench.server import running
 from bench.session import Session
 
@@ -57,15 +58,15 @@ def _measure(session: Session, options: argparse.Namespace) -> Result:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure Holdfast against plain PostgreSQL.")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file as well")
-    parser.add_argument("--seconds", type=float, help="how long each row and baseline runs in a round (5)")
-    parser.add_argument("--rounds", type=int, help="how often; the best counts (2)")
+    parser.add_argument("--seconds", type=float, help="how long each row and baseline runs in a round (3)")
+    parser.add_argument("--rounds", type=int, help="how often; the median counts (3)")
     parser.add_argument("--rows", type=int, help="past bookings of the second pass; 0 leaves it out (1,000,000)")
     parser.add_argument("--connections", type=int, default=64, help="of the load generator (64)")
     parser.add_argument("--quick", action="store_true", help="one short round without a past: does it work at all?")
     options = parser.parse_args()
     quick = options.quick
-    options.seconds = options.seconds or (1.0 if quick else 5.0)
-    options.rounds = options.rounds or (1 if quick else 2)
+    options.seconds = options.seconds or (1.0 if quick else 3.0)
+    options.rounds = options.rounds or (1 if quick else 3)
     options.rows = (0 if quick else 1_000_000) if options.rows is None else options.rows
     options.requests = 5_000 if quick else 100_000
     options.looks = 20 if quick else 200

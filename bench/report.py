@@ -12,7 +12,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from bench.rows import LOOK, LOOK_TITLE, ROWS, Judgement, Pass
+from bench.judgements import Judgement
+from bench.rows import LOOK, LOOK_TITLE, ROWS, Pass
 from bench.session import Measured, Session
 
 _WIDTH = 130
@@ -39,12 +40,11 @@ def print_table(result: Result) -> None:
     for measured, judgements in result.passes:
         table.add_section()
         table.add_row(f"[bold]{measured.past_bookings:,} past bookings")
-        for name, baseline in sorted(measured.baselines.items()):
-            if name != "pgbench":
-                table.add_row(name, *_figures(baseline))
+        for name, baseline in sorted(measured.baselines().items()):
+            table.add_row(name, *_figures(baseline))
         for row in ROWS:
-            _add(table, row.title, measured.rows[row.name], [j for j in judgements if j.row == row.name])
-        look = measured.rows[LOOK]
+            _add(table, row.title, measured.row(row.name), [j for j in judgements if j.row == row.name])
+        look = measured.look
         _add(table, "select 1, alone", _step(look, "select-1"), [])
         _add(table, LOOK_TITLE, _step(look, "slots"), [j for j in judgements if j.row == LOOK])
     table.add_section()
@@ -65,12 +65,12 @@ def as_json(result: Result) -> dict[str, Any]:
     return {
         "machine": {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()},
         "connections": session.connections,
-        "secondsPerRow": session.seconds,
+        "secondsPerRound": session.seconds,
         "passes": [
             {
                 "pastBookings": measured.past_bookings,
-                "baselines": msgspec.to_builtins(measured.baselines),
-                "rows": msgspec.to_builtins(measured.rows),
+                "rounds": msgspec.to_builtins(measured.rounds),
+                "slots": msgspec.to_builtins(measured.look),
                 "judgements": [_judgement(j) for j in judgements],
             }
             for measured, judgements in result.passes

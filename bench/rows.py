@@ -1,15 +1,20 @@
-"""The rows of the table: what is measured, by which script, against which baseline, and how good it has to be."""
+"""The rows of the table: what is measured, by which script, against which baseline, and how good it has to be.
+
+A machine has its moments. So a pass has several short rounds, each of which measures every row and every baseline; a
+row is compared with the best of the baselines of its own round, and the median of the rounds counts.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 
 from bench.data import SLOTS_A_DAY, SLOTS_DAYS, SLOTS_SERVICE, SLUG
 from bench.pgbench import CLIENTS
 from bench.scripts import AnyScript, Echo, LookAndTake, ManySlots, OneSchedule, OneSlot
-from bench.session import Measured, Session, ratio
+from bench.session import Measured, Session
 
 LOOK = "look"
-_PGBENCH, _ECHO = "pgbench", "echo"
+PGBENCH, ECHO = "pgbench", "echo"
 
 
 @dataclass(frozen=True)
@@ -22,22 +27,6 @@ class Row:
     of_pgbench: float | None = None
     of_echo: float | None = None
     tail: float | None = None
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """One promise of speed, and whether it was kept."""
-
-    row: str
-    value: float
-    unit: str
-    target: float
-    at_least: bool
-
-    @property
-    def is_kept(self) -> bool:
-        """Whether the value is on the right side of the target."""
-        return self.value >= self.target if self.at_least else self.value <= self.target
 
 
 def _hot(session: Session, prefix: str) -> AnyScript:
@@ -105,88 +94,46 @@ ROWS = (
     Row("hot-cycle", "reserve + commit, one hot schedule", _hot_cycle, of_pgbench=0.8, tail=10.0),
 )
 LOOK_TITLE = "slots, 50 resources x 30 days"
-LOOK_TIMES_SELECT = 40.0
-KEPT_WITH_A_PAST = 0.8
+
+
+@dataclass(frozen=True)
+class Round:
+    """Every baseline and every row, measured within a minute of each other."""
+
+    baselines: dict[str, list[Measured]]  # "echo", "pgbench 8 clients", ...
+    rows: dict[str, Measured]
+
+    def best(self, baseline: str) -> float:
+        """Return the best rate of a baseline."""
+        return max(m.rate for name, found in self.baselines.items() if name.startswith(baseline) for m in found)
 
 
 @dataclass(frozen=True)
 class Pass:
-    """Everything measured once over, on tables of one size; the best of the rounds."""
+    """The rounds on tables of one size, and the look at the slots."""
 
     past_bookings: int
-    baselines: dict[str, Measured]
-    rows: dict[str, Measured]
+    rounds: list[Round]
+    look: Measured
+
+    def row(self, name: str) -> Measured:
+        """Return the figures of a row: the median of each."""
+        return _median([of.rows[name] for of in self.rounds])
+
+    def baselines(self) -> dict[str, Measured]:
+        """Return the figures of the baselines: likewise."""
+        names = self.rounds[0].baselines
+        return {name: _median([m for of in self.rounds for m in of.baselines[name]]) for name in names}
 
 
 def run_pass(session: Session, past_bookings: int, rounds: int, looks: int) -> Pass:
-    """Measure every row and every baseline in turn, `rounds` times; the machine's bad moments hit all alike."""
-    baselines: dict[str, Measured] = {}
-    rows: dict[str, Measured] = {}
-
-    def keep_best(of: dict[str, Measured], name: str, measured: Measured) -> None:
-        if name not in of or measured.rate > of[name].rate:
-            of[name] = measured
-
-    def measure_echo() -> None:
-        keep_best(baselines, _ECHO, session.load("echo", _echo(session, session.new_prefix("echo"))))
-
-    def measure_pgbench(clients: int) -> None:
-        measured = session.pgbench(clients)
-        keep_best(baselines, f"pgbench {clients} clients", measured)
-        keep_best(baselines, _PGBENCH, measured)
-
+    """Measure everything, `rounds` times."""
+    done = []
     for number in range(1, rounds + 1):
         session.say(f"-- round {number} of {rounds}, {past_bookings:,} past bookings")
-        measure_pgbench(CLIENTS[0])
-        measure_echo()
-        for position, row in enumerate(ROWS):
-            keep_best(rows, row.name, session.load(row.name, row.script(session, session.new_prefix(row.name))))
-            if position == len(ROWS) // 2:
-                measure_pgbench(CLIENTS[1])
-                measure_echo()
+        done.append(_run_round(session))
     look = session.load(LOOK, _look(session, session.new_prefix(LOOK)), attempts=looks, connections=1)
-    return Pass(past_bookings, baselines, rows | {LOOK: look})
-
-
-def judge(measured: Pass) -> list[Judgement]:
-    """Compare the rows with their baselines."""
-    found = []
-    for row in ROWS:
-        it = measured.rows[row.name]
-        for times, baseline in ((row.of_pgbench, _PGBENCH), (row.of_echo, _ECHO)):
-            if times is not None:
-                times_baseline = ratio(it.rate, measured.baselines[baseline].rate)
-                found.append(Judgement(row.name, times_baseline, f"x {baseline}", times, at_least=True))
-        if row.tail is not None:
-            found.append(Judgement(row.name, it.tail, "x p50 is p99", row.tail, at_least=False))
-    times = ratio(median_ms(measured.rows[LOOK], "slots"), median_ms(measured.rows[LOOK], "select-1"))
-    found.append(Judgement(LOOK, times, "x select-1", LOOK_TIMES_SELECT, at_least=False))
-    return found
-
-
-def judge_past(small: Pass, large: Pass) -> list[Judgement]:
-    """Compare the rows on large tables with the same on small ones.
-
-    Minutes lie between the two, in which the machine itself may become slower or faster. So not rates are compared but
-    what they are of their pass's echo; the ratio of the bare rates is told beside.
-    """
-    found = []
-    echo = ratio(large.baselines[_ECHO].rate, small.baselines[_ECHO].rate)
-    for row in ROWS:
-        bare = ratio(large.rows[row.name].rate, small.rows[row.name].rate)
-        found.append(_kept(row.name, ratio(bare, echo), bare))
-    bare = ratio(median_ms(small.rows[LOOK], "slots"), median_ms(large.rows[LOOK], "slots"))
-    return [*found, _kept(LOOK, ratio(bare, echo), bare)]
-
-
-def _kept(row: str, value: float, bare: float) -> Judgement:
-    return Judgement(row, value, f"x small (bare {bare:.2f})", KEPT_WITH_A_PAST, at_least=True)
-
-
-def median_ms(measured: Measured, step: str) -> float:
-    """Return the median of one step; 0 when it never succeeded."""
-    latency = measured.latencies.get(step)
-    return latency.p50_ms if latency else 0.0
+    return Pass(past_bookings, done, look)
 
 
 def run_memory(session: Session, attempts: tuple[int, int]) -> tuple[float, float]:
@@ -199,10 +146,30 @@ def run_memory(session: Session, attempts: tuple[int, int]) -> tuple[float, floa
     return found[0], found[1]
 
 
-def judge_memory(memory: tuple[float, float]) -> list[Judgement]:
-    """Compare the memory with its bound and with itself."""
-    first, last = memory
-    return [
-        Judgement("memory", last, "MiB", 150.0, at_least=False),
-        Judgement("memory", last / first, "x after 1/5", 1.05, at_least=False),
-    ]
+def _run_round(session: Session) -> Round:
+    baselines: dict[str, list[Measured]] = {}
+    rows: dict[str, Measured] = {}
+
+    def measure_baselines(clients: int) -> None:
+        baselines.setdefault(f"{PGBENCH} {clients} clients", []).append(session.pgbench(clients))
+        baselines.setdefault(ECHO, []).append(session.load(ECHO, _echo(session, session.new_prefix(ECHO))))
+
+    measure_baselines(CLIENTS[0])
+    for position, row in enumerate(ROWS):
+        rows[row.name] = session.load(row.name, row.script(session, session.new_prefix(row.name)))
+        if position == len(ROWS) // 2:
+            measure_baselines(CLIENTS[1])
+    return Round(baselines, rows)
+
+
+def _median(found: list[Measured]) -> Measured:
+    return Measured(
+        rate=median(m.rate for m in found),
+        p50_ms=median(m.p50_ms for m in found),
+        p99_ms=median(m.p99_ms for m in found),
+        web_cpu_us=median(m.web_cpu_us for m in found),
+        database_cpu_us=median(m.database_cpu_us for m in found),
+        client_cpu_us=median(m.client_cpu_us for m in found),
+        attempts=sum(m.attempts for m in found),
+        unexpected=sum(m.unexpected for m in found),
+    )
