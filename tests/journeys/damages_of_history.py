@@ -51,6 +51,19 @@ HISTORY: dict[str, Damage] = {
         without_change("booked", 1),
         {says("appointments_have_a_history", the("booked"))},
     ),
+    "the history of an appointment that nobody confirmed is missing": (
+        without_change("paid", 2) + without_change("paid", 3),
+        {says("appointments_have_a_history", the("paid"))},
+    ),
+    "a history is that of another thing": (
+        entry("booked", 1, "aggregate_type = 'block'"),
+        {says("appointments_have_a_history", the("booked")), says("changes_and_events_match", the("booked"), "1")},
+    ),
+    "a history went to another business": (
+        entry("booked", 1, f"business_id = '{the('business', NEIGHBOUR)}'"),
+        {says("appointments_have_a_history", the("booked")), says("histories_have_a_booking", the("booked"))}
+        | {says("changes_and_events_match", the("booked"), "1")},
+    ),
     "the history of an expired appointment is missing": (
         without_change("unpaid", 2) + without_change("unpaid", 3) + booking("unpaid", "confirmed_at = now()"),
         {says("appointments_have_a_history", the("unpaid"))},
@@ -106,11 +119,11 @@ HISTORY: dict[str, Damage] = {
         {says("histories_have_a_booking", the("moved"))},
     ),
     "a key's booking is nowhere": (
-        key("key-hold", f"booking_id = '{NOWHERE}'"),
+        key("key-hold", f"booking_id = '{NOWHERE}', answer = '{{}}'"),
         {says("keys_point_to_their_booking", "key-hold", NOWHERE)},
     ),
     "a key's booking belongs to another business": (
-        key("key-hold", f"booking_id = '{the('hold', NEIGHBOUR)}'"),
+        key("key-hold", f"booking_id = '{the('hold', NEIGHBOUR)}', answer = '{{}}'"),
         {says("keys_point_to_their_booking", "key-hold", the("hold", NEIGHBOUR))},
     ),
     "a key's answer names another booking": (

@@ -35,10 +35,13 @@ SOUND = {
         + row("services", "open", "pool_id = null, max_simultaneous_bookings = null")
         + f"delete from service_resources where service_id in ('{the('duo')}', '{the('open')}');"
     ),
+    "the hold of an appointment would have run out": booking("booked", "expires_at = '2020-05-02'"),
     "a hold was prolonged": booking("hold", "version = 7, expires_at = expires_at + interval '1 hour'"),
     "keys were forgotten": "delete from idempotency_keys;",
     "other things have a history and events": (
-        f"insert into audit_log values ('{the('business')}', '{NOWHERE}', 1, 'block', 'made', null, null, 'staff');"
+        f"insert into audit_log values ('{the('business')}', '{NOWHERE}', 1, 'block', 'made', null, null, 'staff'),"
+        f" ('{the('business')}', '{NOWHERE}', 3, 'block', 'made', null, null, 'staff'),"
+        f" ('{the('business')}', '{the('booked')}', 9, 'note', 'made', null, null, 'staff');"
         f"insert into outbox_events values ('{the('business')}', '{the('group')}', 1, default, 'ProgramChanged');"
     ),
 }
