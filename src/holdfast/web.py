@@ -30,6 +30,7 @@ from holdfast.booking.tokens import BookingTokens
 from holdfast.kernel.database import Database
 from holdfast.kernel.documents import documented, openapi
 from holdfast.kernel.errors import NotFound
+from holdfast.kernel.express import ExpressLane
 from holdfast.kernel.http import MAX_BODY_BYTES, json_response, render_error
 
 log = structlog.get_logger(__name__)
@@ -141,7 +142,7 @@ def build(settings: config.Settings, app_dsn: str) -> Litestar:
     )
 
 
-def create_app() -> Litestar:
+def create_app() -> ExpressLane:
     """Return the application of a server's worker process, which ends with its parent."""
     parent = os.environ.get("HOLDFAST_PARENT_PID")
     if parent is not None:
@@ -152,4 +153,5 @@ def create_app() -> Litestar:
     settings = config.read(os.environ)
     logs.configure()
     assert settings.dsn is not None, "the server's parent passes the DSN on"
-    return build(settings, config.application_dsn(settings, settings.dsn))
+    app = build(settings, config.application_dsn(settings, settings.dsn))
+    return ExpressLane(app, booking_web.express)

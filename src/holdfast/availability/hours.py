@@ -18,6 +18,8 @@ _DAY: Final = timedelta(days=1)
 _DAYS_A_WEEK: Final = 7
 # More than the widest range that may be asked for (62 days) and a year's horizon.
 _DAYS_KEPT: Final = 512
+# Everybody asks for the same few starts; to find one on the grid anew costs as much as the rest of a refusal.
+_ANSWERS_KEPT: Final = 4_096
 # A window may open on the day before and, where clocks go back across midnight,
 # belong to a day next to the one that the calendar shows.
 _DAYS_BACK: Final = 2
@@ -84,7 +86,7 @@ class Hours:
     Raises UnknownTimeZone.
     """
 
-    __slots__ = ("_always_open", "_days", "_overrides", "_rules", "_zone")
+    __slots__ = ("_always_open", "_days", "_offered", "_overrides", "_rules", "_zone")
 
     def __init__(
         self,
@@ -103,6 +105,7 @@ class Hours:
             self._overrides.setdefault(override.day, []).append(override)
         self._always_open = always_open
         self._days: dict[int, tuple[Window, ...]] = {}
+        self._offered: dict[tuple[int, int, int], bool] = {}
 
     def windows(self, first_day: date, last_day: date) -> list[Window]:
         """Return the windows that open on these local days, both included, in order.
@@ -135,6 +138,15 @@ class Hours:
         window that contains it, and the hours cover all of it. What is always open opens
         anew with each local day.
         """
+        asked = (start, duration_seconds, step_seconds)
+        known = self._offered.get(asked)
+        if known is None:
+            if len(self._offered) >= _ANSWERS_KEPT:
+                self._offered.clear()
+            known = self._offered[asked] = self._offers(*asked)
+        return known
+
+    def _offers(self, start: int, duration_seconds: int, step_seconds: int) -> bool:
         _check_positive(duration_seconds, step_seconds)
         on_grid = any(
             window.opens <= start < window.closes and (start - window.opens) % step_seconds == 0

@@ -254,19 +254,23 @@ declare
     v_picked jsonb := '[]';
     v_soft integer[] := '{}';           -- refused only because of earlier picks of this batch
     v_undone boolean := false;
+    v_any_schedule boolean;
+    v_any_slot boolean;
+    v_any_choice boolean;
     v_any_spent boolean;
     v_resources uuid[];
     v_locked jsonb := '{}';             -- resource -> [capacity, daily limit]
-    v_open integer[];
-    v_won integer[];
     v_lost integer[];
-    v_ids uuid[];
+    v_confirmed uuid[] := '{}';
     v_left integer;
     v_ok boolean;
     r record;
     x record;
 begin
-    select array_agg(q order by q.n) into v_requests
+    -- What the batch is made of decides which of the steps below have anything to do: each costs as much as a request.
+    select array_agg(q order by q.n), coalesce(bool_or(q.schedule is not null), false),
+           coalesce(bool_or(q.schedule is null), false), coalesce(bool_or(q.needs is not null), false)
+      into v_requests, v_any_schedule, v_any_slot, v_any_choice
       from jsonb_populate_recordset(null::admission_request, p_requests) q;
     v_outcome := array_fill(null::text, array[cardinality(v_requests)]);
     v_answer := array_fill(null::jsonb, array[cardinality(v_requests)]);
@@ -280,42 +284,48 @@ begin
         v_outcome[r.n] := case when r.same then 'replayed' else 'key_reused' end;
         v_answer[r.n] := r.answer;
     end loop;
-    select catalog_version into v_catalog from businesses where id = p_business_id;
-    for r in select q.n, q.catalog, q.starts, q.notice_seconds, q.horizon_seconds from unnest(v_requests) q
-              where q.schedule is null and v_outcome[q.n] is null
-    loop
-        v_outcome[r.n] := case
-            when r.catalog is distinct from v_catalog then 'stale'
-            when r.starts < v_now + make_interval(secs => r.notice_seconds) then 'too_soon'
-            when r.starts > v_now + make_interval(secs => r.horizon_seconds) then 'too_far' end;
-    end loop;
+    if v_any_slot then
+        select catalog_version into v_catalog from businesses where id = p_business_id;
+        for r in select q.n, q.catalog, q.starts, q.notice_seconds, q.horizon_seconds from unnest(v_requests) q
+                  where q.schedule is null and v_outcome[q.n] is null
+        loop
+            v_outcome[r.n] := case
+                when r.catalog is distinct from v_catalog then 'stale'
+                when r.starts < v_now + make_interval(secs => r.notice_seconds) then 'too_soon'
+                when r.starts > v_now + make_interval(secs => r.horizon_seconds) then 'too_far' end;
+        end loop;
+    end if;
 
     -- Choose resources where there is a choice or several are needed; a solo request has nothing to choose.
-    for r in select q.n, q.needs, q.days, q.starts, q.party, q.claims_from, q.claims_to from unnest(v_requests) q
-              where q.needs is not null and v_outcome[q.n] is null order by q.n
-    loop
-        v_resources := choose_resources(p_business_id, r.needs, r.days, r.starts,
-                                        tstzrange(r.claims_from, r.claims_to), r.party, v_now, v_picked);
-        if v_resources is null then
-            v_outcome[r.n] := 'refused';
-            if v_picked <> '[]' and choose_resources(
-                   p_business_id, r.needs, r.days, r.starts,
-                   tstzrange(r.claims_from, r.claims_to), r.party, v_now) is not null then
-                v_soft := v_soft || r.n;
+    if v_any_choice then
+        for r in select q.n, q.needs, q.days, q.starts, q.party, q.claims_from, q.claims_to from unnest(v_requests) q
+                  where q.needs is not null and v_outcome[q.n] is null order by q.n
+        loop
+            v_resources := choose_resources(p_business_id, r.needs, r.days, r.starts,
+                                            tstzrange(r.claims_from, r.claims_to), r.party, v_now, v_picked);
+            if v_resources is null then
+                v_outcome[r.n] := 'refused';
+                if v_picked <> '[]' and choose_resources(
+                       p_business_id, r.needs, r.days, r.starts,
+                       tstzrange(r.claims_from, r.claims_to), r.party, v_now) is not null then
+                    v_soft := v_soft || r.n;
+                end if;
+            else
+                v_chosen := v_chosen || jsonb_build_object(r.n::text, to_jsonb(v_resources));
+                v_picked := v_picked || (select jsonb_agg(jsonb_build_array(id, r.claims_from, r.claims_to, r.starts))
+                                           from unnest(v_resources) id);
             end if;
-        else
-            v_chosen := v_chosen || jsonb_build_object(r.n::text, to_jsonb(v_resources));
-            v_picked := v_picked || (select jsonb_agg(jsonb_build_array(id, r.claims_from, r.claims_to, r.starts))
-                                       from unnest(v_resources) id);
-        end if;
-    end loop;
+        end loop;
+    end if;
 
     -- Locks: counters of schedules, then resources, each in order of id.
-    for r in select distinct q.schedule as id from unnest(v_requests) q
-              where q.schedule is not null and v_outcome[q.n] is null order by 1
-    loop
-        perform from program_schedules s where s.business_id = p_business_id and s.id = r.id for no key update;
-    end loop;
+    if v_any_schedule then
+        for r in select distinct q.schedule as id from unnest(v_requests) q
+                  where q.schedule is not null and v_outcome[q.n] is null order by 1
+        loop
+            perform from program_schedules s where s.business_id = p_business_id and s.id = r.id for no key update;
+        end loop;
+    end if;
     if v_chosen <> '{}' then
         for r in select s.id, s.capacity, s.daily_limit from resources s
                   where s.business_id = p_business_id
@@ -342,46 +352,51 @@ begin
         end loop;
     end if;
 
-    -- What an external calendar blocks; for other requests the choice has seen to it.
-    for r in select q.n from unnest(v_requests) q
-              where v_outcome[q.n] is null and q.solo is not null
-                and exists (select from calendar_busy_intervals busy
-                             where busy.business_id = p_business_id and busy.resource_id = q.solo
-                               and busy.during && tstzrange(q.claims_from, q.claims_to))
-    loop
-        v_outcome[r.n] := 'refused';
-    end loop;
-
-    -- Places of resources of capacity 1: one statement for the batch, in order of resource, and the constraint says
-    -- who was first.
     -- Asked for the oldest: whether there is any at all would be answered by reading the whole table.
     v_any_spent := coalesce((select b.expires_at from bookings b where b.state = 'held'
                               order by b.expires_at limit 1) <= v_now, false);
-    with wanted as (
-        select q.n, q.id, solo.resource, q.claims_from, q.claims_to
-          from unnest(v_requests) q, lateral (select q.solo as resource) solo
-         where q.solo is not null and v_outcome[q.n] is null
-        union all
-        select q.n, q.id, picked.value::uuid, q.claims_from, q.claims_to
-          from unnest(v_requests) q, jsonb_array_elements_text(v_chosen -> q.n::text) picked
-         where v_outcome[q.n] is null and coalesce((v_locked -> picked.value ->> 0)::integer, 1) = 1
-    ), taken as (
-        insert into claims (business_id, resource_id, capacity, seat, during, booking_id)
-        select p_business_id, w.resource, 1, 1, tstzrange(w.claims_from, w.claims_to), w.id
-          from wanted w order by w.resource, w.claims_from, w.n
-        on conflict on constraint claims_no_overlap do nothing
-        returning booking_id, resource_id
-    )
-    select array_agg(distinct w.n) into v_lost
-      from wanted w
-     where not exists (select from taken t where t.booking_id = w.id and t.resource_id = w.resource);
 
-    -- A solo request that lost is refused; one that had a choice may find another resource at the next try.
-    foreach v_left in array coalesce(v_lost, '{}') loop
-        v_outcome[v_left] := case when v_chosen ? v_left::text then 'again' else 'refused' end;
-    end loop;
-    if v_lost is not null and v_chosen <> '{}' then
-        v_undone := withdraw_claims(p_business_id, v_requests, v_lost);
+    if v_any_slot then
+        -- What an external calendar blocks; for other requests the choice has seen to it.
+        for r in select q.n from unnest(v_requests) q
+                  where v_outcome[q.n] is null and q.solo is not null
+                    and exists (select from calendar_busy_intervals busy
+                                 where busy.business_id = p_business_id and busy.resource_id = q.solo
+                                   and busy.during && tstzrange(q.claims_from, q.claims_to))
+        loop
+            v_outcome[r.n] := 'refused';
+        end loop;
+
+        -- Places of resources of capacity 1: one statement for the batch, in order of resource, and the constraint says
+        -- who was first.
+        with wanted as (
+            select q.n, q.id, solo.resource, q.claims_from, q.claims_to
+              from unnest(v_requests) q, lateral (select q.solo as resource) solo
+             where q.solo is not null and v_outcome[q.n] is null
+            union all
+            select q.n, q.id, picked.value::uuid, q.claims_from, q.claims_to
+              from unnest(v_requests) q, jsonb_array_elements_text(v_chosen -> q.n::text) picked
+             where v_outcome[q.n] is null and coalesce((v_locked -> picked.value ->> 0)::integer, 1) = 1
+        ), taken as (
+            -- Of several that want the very same place only the first can get it.
+            insert into claims (business_id, resource_id, capacity, seat, during, booking_id)
+            select distinct on (w.resource, w.claims_from, w.claims_to)
+                   p_business_id, w.resource, 1, 1, tstzrange(w.claims_from, w.claims_to), w.id
+              from wanted w order by w.resource, w.claims_from, w.claims_to, w.n
+            on conflict on constraint claims_no_overlap do nothing
+            returning booking_id, resource_id
+        )
+        select array_agg(distinct w.n) into v_lost
+          from wanted w
+         where (w.id, w.resource) not in (select t.booking_id, t.resource_id from taken t);
+
+        -- A solo request that lost is refused; one that had a choice may find another resource at the next try.
+        foreach v_left in array coalesce(v_lost, '{}') loop
+            v_outcome[v_left] := case when v_chosen ? v_left::text then 'again' else 'refused' end;
+        end loop;
+        if v_lost is not null and v_chosen <> '{}' then
+            v_undone := withdraw_claims(p_business_id, v_requests, v_lost);
+        end if;
     end if;
 
     -- Places of locked resources, request by request. What fails here fitted a moment ago: ask again.
@@ -413,140 +428,136 @@ begin
     end if;
 
     -- Places of schedules, in order of arrival; the counters are locked.
-    for x in select s.id, s.max_capacity - s.taken as left_places, s.starts_at, p.payment_policy, p.active
-               from (select distinct q.schedule from unnest(v_requests) q where v_outcome[q.n] is null) asked
-              cross join lateral (select * from program_schedules o
-                                   where o.business_id = p_business_id and o.id = asked.schedule offset 0) s
-               join programs p on p.business_id = s.business_id and p.id = s.program_id
-    loop
-        v_left := x.left_places;
-        v_ok := v_any_spent and exists (
-            select from bookings b where b.business_id = p_business_id and b.schedule_id = x.id
-               and b.state = 'held' and b.expires_at <= v_now);
-        for r in select q.n, q.party from unnest(v_requests) q
-                  where q.schedule = x.id and v_outcome[q.n] is null order by q.n
-        loop
-            if not x.active then
-                v_outcome[r.n] := 'unknown_schedule';
-            elsif x.payment_policy = 'prepay' then
-                v_outcome[r.n] := 'prepay';
-            elsif x.starts_at <= v_now then
-                v_outcome[r.n] := 'started';
-            elsif r.party <= v_left then
-                v_left := v_left - r.party;
-            elsif v_ok then
-                v_outcome[r.n] := 'spent';
-            else
-                v_outcome[r.n] := 'full';
-                v_answer[r.n] := jsonb_build_object('left', v_left);
-            end if;
-        end loop;
-    end loop;
-    for r in select q.n from unnest(v_requests) q
-              where q.schedule is not null and v_outcome[q.n] is null
-                and not exists (select from program_schedules s
-                                 where s.business_id = p_business_id and s.id = q.schedule)
-    loop
-        v_outcome[r.n] := 'unknown_schedule';
-    end loop;
-
-    select array_agg(q.n) into v_open from unnest(v_requests) q where v_outcome[q.n] is null;
-    if v_open is not null then
-        for r in select q.n, q.id, q.schedule, q.party, q.nonce,
-                        coalesce(s.starts_at, q.starts) as starts, coalesce(s.ends_at, q.ends) as ends,
-                        v_held + make_interval(secs => least(coalesce(q.ttl, p.hold_minutes * 60),
-                                                            coalesce(p.hold_minutes * 60, q.ttl))) as expires,
-                        case when q.solo is not null then jsonb_build_array(q.solo)
-                             else coalesce(v_chosen -> q.n::text, '[]') end as resources
-                   from unnest(v_requests) q
-                   left join program_schedules s on s.business_id = p_business_id and s.id = q.schedule
+    if v_any_schedule then
+        for x in select asked.schedule as id, s.id is not null and p.active as known, s.max_capacity - s.taken as places,
+                        s.starts_at, p.payment_policy
+                   from (select distinct q.schedule from unnest(v_requests) q
+                          where q.schedule is not null and v_outcome[q.n] is null) asked
+                   left join lateral (select * from program_schedules o
+                                       where o.business_id = p_business_id and o.id = asked.schedule offset 0) s on true
                    left join programs p on p.business_id = s.business_id and p.id = s.program_id
-                  where q.n = any (v_open)
         loop
-            v_answer[r.n] := jsonb_build_object(
-                'id', r.id, 'state', case when r.nonce is null then 'held' else 'confirmed' end,
-                'expires', r.expires, 'starts', r.starts, 'ends', r.ends, 'party', r.party,
-                'resources', r.resources)
-                || case when r.nonce is null then '{}' else jsonb_build_object('nonce', r.nonce) end;
+            v_left := x.places;
+            v_ok := v_any_spent and exists (
+                select from bookings b where b.business_id = p_business_id and b.schedule_id = x.id
+                   and b.state = 'held' and b.expires_at <= v_now);
+            for r in select q.n, q.party from unnest(v_requests) q
+                      where q.schedule = x.id and v_outcome[q.n] is null order by q.n
+            loop
+                if not x.known then
+                    v_outcome[r.n] := 'unknown_schedule';
+                elsif x.payment_policy = 'prepay' then
+                    v_outcome[r.n] := 'prepay';
+                elsif x.starts_at <= v_now then
+                    v_outcome[r.n] := 'started';
+                elsif r.party <= v_left then
+                    v_left := v_left - r.party;
+                elsif v_ok then
+                    v_outcome[r.n] := 'spent';
+                else
+                    v_outcome[r.n] := 'full';
+                    v_answer[r.n] := jsonb_build_object('left', v_left);
+                end if;
+            end loop;
         end loop;
+    end if;
 
-        -- Keys of the winners. A key that somebody else has written meanwhile undoes its request.
-        select array_agg(q.n) into v_lost from unnest(v_requests) q
-         where q.n = any (v_open) and q.key is not null;
-        if v_lost is not null then
-            with written as (
+    -- What is still undecided has its places. Keys first: one that somebody else has written meanwhile undoes its
+    -- request, which then gets no booking.
+    if array_position(v_outcome, null) is not null then
+        v_lost := '{}';
+        for r in
+            with won as materialized (
+                select q.*, coalesce(s.starts_at, q.starts) as begins, coalesce(s.ends_at, q.ends) as finishes,
+                       v_held + make_interval(secs => least(coalesce(q.ttl, s.hold_minutes * 60),
+                                                            coalesce(s.hold_minutes * 60, q.ttl))) as expires,
+                       coalesce(q.price, s.price_minor) as costs,
+                       case when q.nonce is null then 'held' else 'confirmed' end as state
+                  from unnest(v_requests) q
+                  left join lateral (
+                      select o.starts_at, o.ends_at, p.hold_minutes, p.price_minor
+                        from program_schedules o
+                        join programs p on p.business_id = o.business_id and p.id = o.program_id
+                       where o.business_id = p_business_id and o.id = q.schedule offset 0) s on q.schedule is not null
+                 where v_outcome[q.n] is null
+            ), answered as materialized (
+                select w.*, jsonb_build_object(
+                           'id', w.id, 'state', w.state, 'expires', w.expires, 'starts', w.begins, 'ends', w.finishes,
+                           'party', w.party, 'resources',
+                           case when w.solo is not null then jsonb_build_array(w.solo)
+                                else coalesce(v_chosen -> w.n::text, '[]') end)
+                       || case when w.nonce is null then '{}' else jsonb_build_object('nonce', w.nonce) end as answer
+                  from won w
+            ), written as (
                 insert into idempotency_keys (business_id, key, operation, request_hash, booking_id, answer)
-                select p_business_id, q.key, q.operation, q.hash, q.id, v_answer[q.n]
-                  from unnest(v_requests) q where q.n = any (v_lost) order by q.key
+                select p_business_id, a.key, a.operation, a.hash, a.id, a.answer
+                  from answered a where a.key is not null order by a.key
                 on conflict do nothing
                 returning booking_id
+            ), booked as (
+                insert into bookings (business_id, id, service_id, schedule_id, starts_at, ends_at, party_size, state,
+                                      held_at, expires_at, confirmed_at, price_minor, currency, timezone, locale,
+                                      guest_email, guest_phone, guest_name, token_nonce)
+                select p_business_id, a.id, a.service, a.schedule, a.begins, a.finishes, a.party, a.state,
+                       v_held, a.expires, case when a.nonce is not null then v_held end,
+                       a.costs, coalesce(a.currency, owner.currency), a.timezone, a.locale,
+                       a.email, a.phone, a.name, decode(a.nonce, 'hex')
+                  from answered a join businesses owner on owner.id = p_business_id
+                 where a.key is null or a.id in (select written.booking_id from written)
+                returning id
             )
-            select array_agg(q.n) into v_lost from unnest(v_requests) q
-             where q.n = any (v_lost) and q.id not in (select w.booking_id from written w);
-            if v_lost is not null then
-                foreach v_left in array v_lost loop
-                    v_outcome[v_left] := 'again';
-                end loop;
-                perform withdraw_claims(p_business_id, v_requests, v_lost);
-                v_undone := true;
+            select a.n, a.id, a.nonce, a.answer, a.id in (select booked.id from booked) as won from answered a
+        loop
+            if r.won then
+                v_outcome[r.n] := r.answer ->> 'state';
+                v_answer[r.n] := r.answer;
+                if r.nonce is not null then
+                    v_confirmed := v_confirmed || r.id;
+                end if;
+            else
+                v_outcome[r.n] := 'again';
+                v_lost := v_lost || r.n;
             end if;
+        end loop;
+        if v_lost <> '{}' then
+            perform withdraw_claims(p_business_id, v_requests, v_lost);
+            v_undone := true;
         end if;
-
-        insert into bookings (business_id, id, service_id, schedule_id, starts_at, ends_at, party_size, state,
-                              held_at, expires_at, confirmed_at, price_minor, currency, timezone, locale,
-                              guest_email, guest_phone, guest_name, token_nonce)
-        select p_business_id, q.id, q.service, q.schedule,
-               (v_answer[q.n] ->> 'starts')::timestamptz, (v_answer[q.n] ->> 'ends')::timestamptz, q.party,
-               v_answer[q.n] ->> 'state', v_held, (v_answer[q.n] ->> 'expires')::timestamptz,
-               case when q.nonce is not null then v_held end,
-               coalesce(q.price, p.price_minor), coalesce(q.currency, owner.currency), q.timezone, q.locale,
-               q.email, q.phone, q.name, decode(q.nonce, 'hex')
-          from unnest(v_requests) q
-          join businesses owner on owner.id = p_business_id
-          left join program_schedules s on s.business_id = p_business_id and s.id = q.schedule
-          left join programs p on p.business_id = s.business_id and p.id = s.program_id
-         where v_outcome[q.n] is null;
-
-        select array_agg(q.id) into v_ids from unnest(v_requests) q
-         where q.nonce is not null and v_outcome[q.n] is null;
-        if v_ids is not null then
-            perform record_changes(p_business_id, v_ids, 'book', null, 'client', null, 'AppointmentConfirmed');
+        if v_confirmed <> '{}' then
+            perform record_changes(p_business_id, v_confirmed, 'book', null, 'client', null, 'AppointmentConfirmed');
         end if;
-        foreach v_left in array v_open loop
-            if v_outcome[v_left] is null then
-                v_outcome[v_left] := v_answer[v_left] ->> 'state';
+    end if;
+
+    -- What was refused may have been refused for something that is not there any more.
+    if v_outcome && array['refused', 'full', 'again'] then
+        for r in select q.n, q.id, q.key, q.nonce, q.solo, q.claims_from, q.claims_to, v_chosen -> q.n::text as resources
+                   from unnest(v_requests) q where v_outcome[q.n] in ('refused', 'full', 'again')
+        loop
+            if p_repeated and booked_before(p_business_id, r.id) is not null then
+                v_answer[r.n] := booked_before(p_business_id, r.id);
+                v_outcome[r.n] := case when r.nonce is null then 'held' else 'confirmed' end;
+            elsif v_any_spent and v_outcome[r.n] <> 'full' and exists (
+                   select from claims c join bookings b on b.business_id = c.business_id and b.id = c.booking_id
+                    where c.business_id = p_business_id
+                      and (c.resource_id = r.solo
+                           or c.resource_id in (select it::uuid from jsonb_array_elements_text(r.resources) it))
+                      and c.during && tstzrange(r.claims_from, r.claims_to)
+                      and b.state = 'held' and b.expires_at <= v_now) then
+                v_outcome[r.n] := 'spent';
+            elsif v_undone
+                  or (r.key is not null and exists (select from idempotency_keys k
+                                                     where k.business_id = p_business_id and k.key = r.key))
+                  or (r.n = any (v_soft) and exists (
+                          select from unnest(v_requests) q
+                           where v_chosen ? q.n::text and v_outcome[q.n] not in ('held', 'confirmed'))) then
+                v_outcome[r.n] := 'again';
             end if;
         end loop;
     end if;
 
-    -- What was refused may have been refused for something that is not there any more.
-    for r in select q.n, q.id, q.key, q.nonce, q.solo, q.claims_from, q.claims_to, v_chosen -> q.n::text as resources
-               from unnest(v_requests) q where v_outcome[q.n] in ('refused', 'full', 'again')
-    loop
-        if p_repeated and booked_before(p_business_id, r.id) is not null then
-            v_answer[r.n] := booked_before(p_business_id, r.id);
-            v_outcome[r.n] := case when r.nonce is null then 'held' else 'confirmed' end;
-        elsif v_any_spent and v_outcome[r.n] <> 'full' and exists (
-               select from claims c join bookings b on b.business_id = c.business_id and b.id = c.booking_id
-                where c.business_id = p_business_id
-                  and (c.resource_id = r.solo
-                       or c.resource_id in (select it::uuid from jsonb_array_elements_text(r.resources) it))
-                  and c.during && tstzrange(r.claims_from, r.claims_to)
-                  and b.state = 'held' and b.expires_at <= v_now) then
-            v_outcome[r.n] := 'spent';
-        elsif v_undone
-              or (r.key is not null and exists (select from idempotency_keys k
-                                                 where k.business_id = p_business_id and k.key = r.key))
-              or (r.n = any (v_soft) and exists (
-                      select from unnest(v_requests) q
-                       where v_chosen ? q.n::text and v_outcome[q.n] not in ('held', 'confirmed'))) then
-            v_outcome[r.n] := 'again';
-        end if;
-    end loop;
-
-    return (select jsonb_agg(coalesce(v_answer[q.n], '{}')
-                             || jsonb_build_object('n', q.n, 'outcome', v_outcome[q.n], 'now', v_now))
-              from unnest(v_requests) q);
+    return (select jsonb_agg(coalesce(v_answer[n], '{}')
+                             || jsonb_build_object('n', n, 'outcome', v_outcome[n], 'now', v_now))
+              from generate_subscripts(v_outcome, 1) n);
 end $$;
 
 -- One audit entry and one event for each booking, at the version that it has now.
@@ -578,28 +589,33 @@ language plpgsql security definer
 set search_path = public, pg_temp set timezone = 'UTC' set lock_timeout = '5s'
 set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
-    v_committed uuid[] := '{}';
-    v_first integer[] := '{}';
-    asked record;
+    v_asked jsonb;                      -- id -> the first request for it
+    v_ids uuid[];
+    v_committed uuid[];
 begin
-    -- One after the other in order of id: each update is also the lock, and is decided by what it finds then.
-    for asked in select * from jsonb_to_recordset(p_requests)
-                 as wish (n integer, id uuid, email text, phone text, name text, timezone text, locale text, nonce text)
-              order by id, n
-    loop
+    select jsonb_object_agg(first.id, first.wish), array_agg(first.id order by first.id) into v_asked, v_ids
+      from (select distinct on (1) (it ->> 'id')::uuid as id, it as wish
+              from jsonb_array_elements(p_requests) it order by 1, (it ->> 'n')::integer) first;
+
+    -- The primary key is read in the order of its values, which is the order of locks; each row is decided by what the
+    -- update finds when it has the lock.
+    with changed as (
         update bookings b
            set state = 'confirmed', version = b.version + 1, confirmed_at = clock_timestamp(),
-               guest_email = asked.email, guest_phone = coalesce(asked.phone, b.guest_phone),
-               guest_name = coalesce(asked.name, b.guest_name), timezone = coalesce(asked.timezone, b.timezone),
-               locale = coalesce(asked.locale, b.locale), token_nonce = decode(asked.nonce, 'hex')
-         where b.business_id = p_business_id and b.id = asked.id
-           and b.state = 'held' and b.expires_at > clock_timestamp();
-        if found then
-            v_committed := v_committed || asked.id;
-            v_first := v_first || asked.n;
-        end if;
-    end loop;
-    if v_committed <> '{}' then
+               guest_email = v_asked -> b.id::text ->> 'email',
+               guest_phone = coalesce(v_asked -> b.id::text ->> 'phone', b.guest_phone),
+               guest_name = coalesce(v_asked -> b.id::text ->> 'name', b.guest_name),
+               timezone = coalesce(v_asked -> b.id::text ->> 'timezone', b.timezone),
+               locale = coalesce(v_asked -> b.id::text ->> 'locale', b.locale),
+               token_nonce = decode(v_asked -> b.id::text ->> 'nonce', 'hex')
+         where b.business_id = p_business_id and b.id = any (v_ids)
+           -- Not `state = 'held' and`: that would offer the index of all holds, and a table that has just begun to
+           -- fill takes it.
+           and case b.state when 'held' then b.expires_at > clock_timestamp() end
+        returning b.id
+    )
+    select array_agg(id) into v_committed from changed;
+    if v_committed is not null then
         perform record_changes(p_business_id, v_committed, 'commit', 'held', 'client', null, 'AppointmentConfirmed');
     end if;
 
@@ -610,10 +626,10 @@ begin
                    'nonce', encode(b.token_nonce, 'hex'),
                    'outcome', case
                        when b.id is null then 'unknown'
-                       when q.n = any (v_first) then 'committed'
+                       when q.id = any (v_committed) and v_asked -> q.id::text -> 'n' = q.n then 'committed'
                        when b.state in ('held', 'expired', 'released') then 'expired'
                        else 'repeated' end))
-          from (select (it ->> 'n')::integer as n, (it ->> 'id')::uuid as id
+          from (select it -> 'n' as n, (it ->> 'id')::uuid as id
                   from jsonb_array_elements(p_requests) it) q
           left join lateral (select * from bookings o
                               where o.business_id = p_business_id and o.id = q.id offset 0) b on true);

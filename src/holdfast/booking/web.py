@@ -200,6 +200,9 @@ handlers = [
     capacity,
 ]
 
+# What a rush is made of.
+express = [reserve, book, commit]
+
 
 def _desk(request: Call) -> Reservations:
     return request.app.state.reservations  # type: ignore[no-any-return]
