@@ -1,5 +1,6 @@
 """The application without a worker beside it, on a database of its own: what other tests of HTTP cannot arrange."""
 
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -211,3 +212,47 @@ async def test_servers_share_one_catalog(open_app: Open, database: Database, adm
         assert (await second.post(RESERVE, json=wish)).status_code == 201
         admin.sql("update services set active = false where slug = 'couple-session'")
         problem(await first.post(RESERVE, json=await wish_of(first, "intro-call") | wish), 404, "unknown_service")
+
+
+async def test_the_express_lane_answers_as_the_framework_does(
+    postgres: EmbeddedPostgres, own_database: str, database: Database
+) -> None:
+    """Requests on the express lane get the framework's answers, header by header, errors included (H-1)."""
+    settings = config.Settings(dsn=postgres.uri(database=own_database), master_key=bytes(32))
+    app = web.build(settings, postgres.uri(user="holdfast_app", database=own_database))
+    lane = web.ExpressLane(app, web.booking_web.express)
+    async with app.lifespan(), AsyncExitStack() as opened:
+        both = [
+            await opened.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://holdfast.test"))
+            for transport in (httpx.ASGITransport(app), httpx.ASGITransport(lane))
+        ]
+        wish = await wish_of(both[0])
+        held = (await both[0].post(RESERVE, json={**wish, "idempotencyKey": "the same"})).json()
+        again = json.dumps({**wish, "idempotencyKey": "the same"}).encode()
+        contact = {"reservationId": held["reservationId"], "guestEmail": "guest@example.org"}
+        await both[0].post(COMMIT, json=contact)
+        calls: list[tuple[str, str, bytes, int]] = [
+            ("POST", RESERVE, again, 200),
+            ("POST", RESERVE, b"{}", 400),
+            ("POST", RESERVE, b"not JSON", 400),
+            ("POST", RESERVE, b'{"serviceId": 7}', 400),
+            ("POST", RESERVE, json.dumps({"scheduleId": str(UUID(int=7))}).encode(), 404),
+            ("POST", RESERVE, json.dumps(wish).encode(), 409),
+            ("POST", RESERVE, b" " * 70_000, 413),
+            ("POST", COMMIT, json.dumps(contact).encode(), 200),
+            ("POST", COMMIT, json.dumps({**contact, "reservationId": str(UUID(int=7))}).encode(), 404),
+            ("POST", "/api/booking/book", json.dumps(wish).encode(), 400),
+            ("GET", RESERVE, b"", 405),
+            ("POST", RESERVE + "/", b"{}", 400),
+            ("GET", "/health", b"", 200),
+        ]
+        for method, path, body, status in calls:
+            plain, express = [await client.request(method, path, content=body) for client in both]
+            assert plain.status_code == express.status_code == status, (path, body[:80], express.text)
+            assert sorted(plain.headers.items()) == sorted(express.headers.items())
+            # What is left of the hold's time may differ by the second between the two.
+            assert _without_clock(plain) == _without_clock(express)
+
+
+def _without_clock(answer: httpx.Response) -> Json:
+    return {name: value for name, value in answer.json().items() if name != "remainingSeconds"}

@@ -11,7 +11,7 @@ from house.sources import PACKAGE, ROOT, place, python_files, tree
 # A library is known to these files only, so that it can be swapped there. Folders end with a slash.
 EDGES = {"web.py", "booking/web.py", "booking/public_web.py", "booking/health.py", "booking/pages/"}
 HOMES = {
-    "litestar": EDGES | {"kernel/http.py", "kernel/documents.py"},
+    "litestar": EDGES | {"kernel/http.py", "kernel/express.py", "kernel/documents.py"},
     "granian": {"serving.py"},
     "procrastinate": {"worker.py"},
     "typer": {"cli.py"},

@@ -80,7 +80,7 @@ async def _free(
     database: Database, snapshot: Snapshot, service: Service, offering: Offering, begin: int, end: int, party: int
 ) -> tuple[list[Slot], int, int] | None:
     """Return the free slots with the borders of notice and horizon; None when the catalogue has changed meanwhile."""
-    async with database.transaction(snapshot.business.id) as tx:
+    async with database.reading(snapshot.business.id) as tx:
         occupation = await occupation_of(tx, snapshot.business.id, offering, begin, end)
     if occupation.catalog != snapshot.version:
         return None

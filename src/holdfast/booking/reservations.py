@@ -120,7 +120,7 @@ class Reservations:
 
     async def now(self) -> float:
         """Return the clock of the database, by which holds live, as epoch seconds."""
-        async with self.database.transaction() as tx:
+        async with self.database.reading() as tx:
             return float(await tx.value(queries["clock_epoch"]))
 
     async def commit(self, business_id: UUID, reservation_id: UUID, guest: Guest) -> CommitAnswer:

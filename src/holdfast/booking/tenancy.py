@@ -42,8 +42,9 @@ class Tenancy:
         """Return the business that a booking, schedule or service belongs to, or None when there is no such thing."""
         business_id = self._found.get(thing_id)
         if business_id is not None:
+            self._found.move_to_end(thing_id)
             return business_id
-        async with self._database.transaction() as tx:
+        async with self._database.reading() as tx:
             found: UUID | None = await tx.value(queries["locate"], {"id": thing_id})
         if found is not None:
             self.remember(thing_id, found)

@@ -1,6 +1,7 @@
 """Transactions on PostgreSQL: opened by the edges, used by the use cases."""
 
 import asyncio
+import select
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, LiteralString, TypeVar
@@ -90,7 +91,7 @@ class Database:
             # As long as a request waits. Attempts to reconnect come after longer and longer pauses; when they are given
             # up the next request begins anew, instead of half a minute after the database is back.
             reconnect_timeout=10,
-            check=AsyncConnectionPool.check_connection,
+            check=_check,
             kwargs={"prepare_threshold": None if pooler else 2},
         )
 
@@ -151,18 +152,32 @@ class Database:
         raise AssertionError("unreachable")
 
     @asynccontextmanager
-    async def single_statements(self) -> AsyncIterator[AsyncConnection]:
-        """Lend a connection on which each statement is its own transaction."""
+    async def reading(self, business_id: UUID | None = None) -> AsyncIterator[Transaction]:
+        """Lend what a single reading statement needs: each is a transaction of its own, and one round trip.
+
+        Raises TryLater when there is no connection to be had.
+        """
         try:
             async with self._pool.connection() as connection:
                 await connection.set_autocommit(True)
                 try:
-                    yield connection
+                    yield Transaction(connection, business_id)
                 finally:
                     if not connection.closed:
                         await connection.set_autocommit(False)
         except PoolTimeout as full:
             raise TryLater from full
+
+
+async def _check(connection: AsyncConnection) -> None:
+    """Refuse a connection that has died in the pool.
+
+    An idle server says nothing: only when there is something to read, its farewell for one, is it worth asking.
+    """
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    if waiting.poll(0):
+        await AsyncConnectionPool.check_connection(connection)
 
 
 def translate(violation: psycopg.IntegrityError) -> Exception:

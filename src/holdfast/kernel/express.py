@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from litestar import Litestar, Response
+from litestar.enums import ScopeType
 from litestar.exceptions import ClientException
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.handlers import HTTPRouteHandler
-from litestar.status_codes import HTTP_413_REQUEST_ENTITY_TOO_LARGE
 from litestar.types import Receive, Scope, Send
 
 from holdfast.kernel.http import MAX_BODY_BYTES, render_error
@@ -25,6 +26,7 @@ class _Headers:
         self._raw = raw
 
     def get(self, name: str) -> str | None:
+        """Return the first header of this name."""
         wanted = name.lower().encode("latin-1")
         return next((value.decode("latin-1") for key, value in self._raw if key == wanted), None)
 
@@ -39,19 +41,20 @@ class ExpressCall:
 
     async def body(self) -> bytes:
         """Return the whole body; raises 413 beyond the limit, 400 when the client goes away."""
-        announced = self.headers.get("content-length")
-        if announced is not None and int(announced) > MAX_BODY_BYTES:
-            raise ClientException("Request Entity Too Large", status_code=HTTP_413_REQUEST_ENTITY_TOO_LARGE)
+        announced = self.headers.get("content-length") or "0"
         body = b""
-        while True:
+        more = True
+        while more:
+            if max(int(announced), len(body)) > MAX_BODY_BYTES:
+                raise RequestEntityTooLarge
             message: Any = await self._receive()
             if message["type"] == "http.disconnect":
                 raise ClientException("The request ended before it was complete")
             body += message["body"]
-            if len(body) > MAX_BODY_BYTES:
-                raise ClientException("Request Entity Too Large", status_code=HTTP_413_REQUEST_ENTITY_TOO_LARGE)
-            if not message.get("more_body", False):
-                return body
+            more = message.get("more_body", False)
+        if len(body) > MAX_BODY_BYTES:
+            raise RequestEntityTooLarge
+        return body
 
 
 class ExpressLane:
@@ -63,22 +66,15 @@ class ExpressLane:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] not in self._handlers:
+        if scope["type"] != ScopeType.HTTP or scope["method"] != "POST" or scope["path"] not in self._handlers:
             await self._app(scope, receive, send)
             return
         try:
             response = await self._handlers[scope["path"]](ExpressCall(self._app, scope, receive))
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets it as a problem
             response = render_error(None, error)
-        await send(
-            {
-                "type": "http.response.start",
-                "status": response.status_code or 200,
-                "headers": [
-                    (b"content-type", (response.media_type or "").encode("latin-1")),
-                    (b"content-length", b"%d" % len(response.content)),
-                    *((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()),
-                ],
-            }
-        )
+        headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in response.headers.items()]
+        headers.append((b"content-type", (response.media_type or "").encode()))
+        headers.append((b"content-length", str(len(response.content)).encode()))
+        await send({"type": "http.response.start", "status": response.status_code or 200, "headers": headers})
         await send({"type": "http.response.body", "body": response.content, "more_body": False})

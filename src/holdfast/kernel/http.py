@@ -124,7 +124,7 @@ def problem_of(error: UserError) -> Response[bytes]:
     return problem(error.status, error.code, error.message, error.details, error.headers)
 
 
-def render_error(_request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def render_error(_request: Request[Any, Any, Any] | None, error: Exception) -> Response[bytes]:
     """Return any error as a problem; what nobody foresaw is logged and shown without its details."""
     if isinstance(error, UserError):
         return problem_of(error)
