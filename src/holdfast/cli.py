@@ -47,6 +47,15 @@ _KNOWN_FAILURES = (
     psycopg.OperationalError,
 )
 
+# What has become of a schedule that differs from the rule of its program.
+_DEVIATIONS = {
+    "closed": "is not laid out: a resource is closed on that day",
+    "taken": "is not laid out: a resource is taken then",
+    "busy": "is not laid out: an outside calendar says that a resource is busy then",
+    "booked": "stays as it was: it has bookings",
+    "crowded": "keeps its capacity: more places are taken",
+}
+
 
 def main() -> None:
     """Run a command; what the user can mend is said in a sentence, without a traceback."""
@@ -196,10 +205,9 @@ def _report_import(report: Report, *, say: Callable[[str], None]) -> None:
             f"{name}: {len(changes.created)} created, {len(changes.updated)} updated,"
             f" {len(changes.unchanged)} unchanged, {len(changes.deactivated)} deactivated"
         )
-    schedules = report.schedules
-    say(f"schedules: {schedules.created} created, {schedules.withdrawn} withdrawn, {len(schedules.kept)} kept")
-    for conflict in schedules.conflicts:
-        say(f"schedule of {conflict.program_slug} at {conflict.start.isoformat()} not made: its resource is taken")
+    say(f"schedules: {report.schedules.created} created, {report.schedules.withdrawn} withdrawn")
+    for deviation in report.schedules.deviations:
+        say(f"{deviation.program_slug} at {deviation.start.isoformat()} {_DEVIATIONS[deviation.kind]}")
 
 
 def _say(line: str) -> None:

@@ -1,13 +1,19 @@
-"""Clients of the served demo business, and a day of it for each test that books."""
+"""Clients of the served demo business, a day of it for each test that books, and a studio with programs."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import date
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
+import pytest_asyncio
 
 from booking.opened import violations
 from booking.served import Clients, clients_of
+from booking.studio import Studio
+from catalog.holds import release_all
+from holdfast.identity.businesses import put
+from holdfast.kernel.database import Database
 
 if TYPE_CHECKING:
     from conftest import Server
@@ -33,3 +39,16 @@ def clients(served: Clients) -> Iterator[Clients]:
 def day(clients: Clients) -> date:
     """A day on which nothing is taken yet."""
     return clients.fresh_day()
+
+
+@pytest_asyncio.fixture
+async def studio(database: Database, admin_uri: str) -> AsyncIterator[Studio]:
+    """A business that nobody else uses; its rows are sound when the test has ended."""
+    slug = f"b-{uuid4().hex[:8]}"
+    business = await database.run(
+        None, lambda tx: put(tx, slug=slug, name="Studio", timezone="Europe/Berlin", currency="EUR")
+    )
+    made = Studio(database, business.id, admin_uri)
+    yield made
+    assert made.violations() == []
+    await made.run(release_all)

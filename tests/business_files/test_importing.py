@@ -14,9 +14,10 @@ import pytest_asyncio
 from catalog.holds import hold_places, hold_slot, release_all
 from holdfast.availability.hours import WeeklyRule
 from holdfast.availability.rules import rules_of
+from holdfast.booking.layouts import Layout
 from holdfast.booking.schedules import Schedule, list_schedules
 from holdfast.business_files.demo import demo_text
-from holdfast.business_files.importing import Changes, Report, ScheduleChanges, load
+from holdfast.business_files.importing import Changes, Report, load
 from holdfast.business_files.toml_file import read
 from holdfast.catalog.errors import CapacityBelowPeak
 from holdfast.catalog.programs import programs_of
@@ -28,7 +29,7 @@ from holdfast.verify import verify
 
 T = TypeVar("T")
 TABLES = ("resources", "services", "service_resources", "programs", "program_rules", "program_resources")
-TABLES += ("program_schedules", "claims", "availability_rules", "availability_overrides")
+TABLES += ("program_schedules", "schedule_deviations", "claims", "availability_rules", "availability_overrides")
 RESOURCES = ("practitioner-1", "practitioner-2", "practitioner-3", "room", "studio")
 SERVICES = ("individual-session", "intro-call", "couple-session", "open-studio")
 # An hour of the business that does not pass while the tests run.
@@ -114,7 +115,7 @@ async def test_the_demo_is_as_promised(practice: Practice) -> None:
         Changes(created=RESOURCES),
         Changes(created=SERVICES),
         Changes(created=PROGRAMS),
-        ScheduleChanges(created=56 + 8),
+        Layout(created=56 + 8),
     )
     async with practice.database.transaction() as tx:
         business = await find(tx, practice.slug)
@@ -166,7 +167,7 @@ async def test_a_second_import_writes_nothing(practice: Practice) -> None:
         Changes(unchanged=RESOURCES),
         Changes(unchanged=SERVICES),
         Changes(unchanged=PROGRAMS),
-        ScheduleChanges(),
+        Layout(),
     )
     assert await practice.rows() == before
 
@@ -191,7 +192,7 @@ async def test_what_changed_is_reported(practice: Practice) -> None:
     )
     assert report.business == "updated"
     assert (report.resources.updated, report.services.updated) == (("room",), ("individual-session",))
-    assert (report.programs.updated, report.schedules) == (("morning-group",), ScheduleChanges())
+    assert (report.programs.updated, report.schedules) == (("morning-group",), Layout())
     after = await practice.rows()
     assert after["businesses"][0]["catalog_version"] > before["businesses"][0]["catalog_version"]
     assert {table for table in TABLES if after[table] != before[table]} == {
@@ -263,19 +264,17 @@ async def test_schedules_follow_a_changed_rule(practice: Practice) -> None:
     booked = before[3]
     await practice.run(lambda tx: hold_places(tx, booked.id, booked.start, 2))
     report = await practice.load(HALF_AN_HOUR_LATER)
-    assert report.schedules == ScheduleChanges(
-        created=55,
-        withdrawn=55,
-        kept=(("morning-group", booked.start),),
-        conflicts=report.schedules.conflicts,
-    )
-    [conflict] = report.schedules.conflicts
-    assert (conflict.program_slug, conflict.start) == ("morning-group", booked.start + timedelta(minutes=30))
+    assert (report.schedules.created, report.schedules.withdrawn) == (55, 55)
+    told = [(each.program_slug, each.start, each.kind) for each in report.schedules.deviations]
+    assert told == [
+        ("morning-group", booked.start, "booked"),
+        ("morning-group", booked.start + timedelta(minutes=30), "taken"),
+    ]
     half_an_hour = timedelta(minutes=30)
     expected = [each.start + (half_an_hour if each.id != booked.id else timedelta()) for each in before]
     assert [each.start for each in await practice.schedules()] == expected
     again = await practice.load(HALF_AN_HOUR_LATER)
-    assert again.schedules == ScheduleChanges(conflicts=(conflict,))
+    assert again.schedules == Layout(deviations=report.schedules.deviations)
 
 
 @pytest.mark.parametrize(
@@ -292,7 +291,7 @@ async def test_schedules_follow_zone_length_and_room(practice: Practice, change:
     report = await practice.load(change)
     whole = "timezone" not in change[0]
     assert (report.schedules.created, report.schedules.withdrawn) == ((56, 56) if whole else (64, 64))
-    assert (report.schedules.kept, report.schedules.conflicts) == ((), ())
+    assert report.schedules.deviations == ()
     assert len(await practice.schedules()) == 56
 
 
@@ -302,8 +301,9 @@ async def test_schedules_follow_the_capacity(practice: Practice) -> None:
     full = (await practice.schedules())[0]
     await practice.run(lambda tx: hold_places(tx, full.id, full.start, 11))
     report = await practice.load(("capacity = 12\nprice", "capacity = 10\nprice"))
-    assert (report.schedules.crowded, report.schedules.withdrawn) == (("morning-group",), 0)
+    [crowded] = report.schedules.deviations
+    assert (crowded.start, crowded.kind, report.schedules.withdrawn) == (full.start, "crowded", 0)
     assert [each.max_capacity for each in await practice.schedules()] == [12] + 55 * [10]
     report = await practice.load(("capacity = 12\nprice", "capacity = 14\nprice"))
-    assert report.schedules.crowded == ()
-    assert [each.max_capacity for each in await practice.schedules()] == [12] + 55 * [14]
+    assert report.schedules.deviations == ()
+    assert [each.max_capacity for each in await practice.schedules()] == 56 * [14]

@@ -64,7 +64,8 @@ language sql stable as $$
         select greatest(lower(c.during), lower(p_during)) as begins, upper(c.during) as ends
           from claims c
          where c.business_id = p_business_id and c.resource_id = p_resource_id and c.during && p_during
-           and c.booking_id is distinct from p_without
+           -- Spelled out: a claim of a schedule or a block has no booking, which is not distinct from none.
+           and (p_without is null or c.booking_id is distinct from p_without)
            and (c.booking_id is null or not claim_is_spent(p_business_id, c.booking_id, p_now))
     )
     select coalesce(max(places), 0)::integer
@@ -429,8 +430,8 @@ begin
 
     -- Places of schedules, in order of arrival; the counters are locked.
     if v_any_schedule then
-        for x in select asked.schedule as id, s.id is not null and p.active as known, s.max_capacity - s.taken as places,
-                        s.starts_at, p.payment_policy
+        for x in select asked.schedule as id, s.id is not null and p.active and s.withdrawn is null as known,
+                        s.max_capacity - s.taken as places, s.starts_at, p.payment_policy
                    from (select distinct q.schedule from unnest(v_requests) q
                           where q.schedule is not null and v_outcome[q.n] is null) asked
                    left join lateral (select * from program_schedules o
@@ -769,7 +770,7 @@ begin
     if v_outcome is null and q.schedule is not null then
         select s.* into v_schedule from program_schedules s
           join programs p on p.business_id = s.business_id and p.id = s.program_id and p.active
-         where s.business_id = p_business_id and s.id = q.schedule;
+         where s.business_id = p_business_id and s.id = q.schedule and s.withdrawn is null;
         select p.price_minor into v_price from programs p
          where p.business_id = p_business_id and p.id = v_schedule.program_id;
         v_outcome := case
@@ -855,7 +856,7 @@ language sql stable security definer set search_path = public, pg_temp as $$
          cross join lateral (select k.during, k.booking_id from claims k
                               where k.business_id = p_business_id and k.resource_id = wanted.id
                                 and k.during && tstzrange(p_from, p_to)
-                                and k.booking_id is distinct from p_without offset 0) c
+                                and (p_without is null or k.booking_id is distinct from p_without) offset 0) c
          where not exists (select from bookings b
                             where b.business_id = p_business_id and b.id = c.booking_id
                               and b.state = 'held' and b.expires_at <= statement_timestamp())

@@ -1,10 +1,12 @@
 """What the worker does for bookings: sweeping holds that have run out (B-23), laying out schedules ahead (K-4)."""
 
+import psycopg
 import structlog
 
 from holdfast.booking.admission import queries, sweep
-from holdfast.booking.schedules import lay_out_ahead
+from holdfast.booking.layouts import lay_out_ahead
 from holdfast.kernel.database import Database
+from holdfast.kernel.errors import TryLater
 
 log = structlog.get_logger(__name__)
 
@@ -25,20 +27,45 @@ async def sweep_all(database: Database) -> int:
 
 
 async def lay_out_all(database: Database) -> int:
-    """Lay out the schedules of every business eight weeks ahead; return how many were made."""
+    """Bring the schedules of every business to their rules, eight weeks ahead; return how many were made.
+
+    What cannot be laid out is logged when it is new, and kept (`layouts.deviations`). A business whose layout fails
+    keeps nobody else from theirs. Written down for the health check.
+    """
     async with database.transaction() as tx:
         ids = [row["business_id"] for row in await tx.rows(queries["businesses_with_programs"])]
     total = 0
     for business_id in ids:
-        layout = await database.run(business_id, lay_out_ahead)
+        try:
+            # In transactions of their own, so that the layout need not lock what belongs to holds.
+            while await sweep(database, business_id):
+                pass
+            layout = await database.run(business_id, lay_out_ahead)
+        except Exception as failure:
+            # Without a state of SQL the connection is gone, and so will it be for the others.
+            if isinstance(failure, TryLater) or (
+                isinstance(failure, psycopg.OperationalError) and not failure.sqlstate
+            ):
+                raise
+            log.exception("layout_failed", business_id=str(business_id))
+            continue
         total += layout.created
-        for conflict in layout.conflicts:
+        for deviation in layout.noticed:
             log.warning(
-                "schedule_conflict",
+                "schedule_deviation",
                 business_id=str(business_id),
-                program=conflict.program_slug,
-                start=conflict.start.isoformat(),
+                program_id=str(deviation.program_id),
+                resource_id=str(deviation.resource_id) if deviation.resource_id else None,
+                start=deviation.start.isoformat(),
+                kind=deviation.kind,
             )
+    async with database.transaction() as tx:
+        await tx.run(queries["beat"], {"job": "lay-out-schedules"})
     if total:
         log.info("schedules_laid_out", count=total)
     return total
+
+
+def _is_away(failure: Exception) -> bool:
+    """Tell whether the database cannot be reached, for anybody; a refusal of the database has a state of SQL."""
+    return isinstance(failure, TryLater) or (isinstance(failure, psycopg.OperationalError) and not failure.sqlstate)

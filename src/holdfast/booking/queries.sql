@@ -83,7 +83,7 @@ select move_booking(%(business_id)s::uuid, %(id)s::uuid, %(expected_version)s::i
                     %(actor)s::text, %(reason)s::text)::text;
 
 -- name: find_schedule
-select s.id, s.program_id, s.starts_at, s.ends_at, s.max_capacity, p.active,
+select s.id, s.program_id, s.starts_at, s.ends_at, s.max_capacity, p.active and s.withdrawn is null as active,
        s.max_capacity - s.taken
        + coalesce((select sum(b.party_size) from bookings b
                     where b.business_id = s.business_id and b.schedule_id = s.id
@@ -111,7 +111,7 @@ select (select count(*) from bookings where state = 'held' and expires_at > stat
                  where id >= (substr(hex, 1, 8) || '-' || substr(hex, 9) || '-7000-8000-000000000000')::uuid) made;
 
 -- name: businesses_with_programs
-select distinct business_id from programs where active;
+select distinct business_id from programs order by business_id;
 
 -- name: clock
 select clock_timestamp();

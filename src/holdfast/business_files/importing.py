@@ -2,14 +2,12 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal, TypeVar
 from uuid import UUID
 
 from holdfast.availability.hours import Override, WeeklyRule
 from holdfast.availability.rules import overrides_of, replace_overrides, replace_rules, rules_of
-from holdfast.booking import schedules
-from holdfast.booking.schedules import Conflict
+from holdfast.booking.layouts import Layout, lay_out_ahead
 from holdfast.business_files.shape import BusinessFile, ProgramEntry, ResourceEntry, ServiceEntry
 from holdfast.catalog.prices import minor_of
 from holdfast.catalog.programs import Program, deactivate_programs, programs_of, put_program
@@ -31,21 +29,6 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
-class ScheduleChanges:
-    """What has become of the schedules, which are laid out 8 weeks ahead.
-
-    Conflicts were not created, because a resource is not free then. A schedule that the file's rules mean no more is
-    withdrawn, or kept when it has been booked. Some of those to be lowered may be crowded: more places are taken.
-    """
-
-    created: int = 0
-    withdrawn: int = 0
-    kept: tuple[tuple[str, datetime], ...] = ()
-    crowded: tuple[str, ...] = ()
-    conflicts: tuple[Conflict, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Report:
     """What an import has done."""
 
@@ -54,7 +37,7 @@ class Report:
     resources: Changes
     services: Changes
     programs: Changes
-    schedules: ScheduleChanges
+    schedules: Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +54,6 @@ class _OpenResource:
 class _State:
     """A business as the database has it, by slug."""
 
-    zone: str
     resources: Mapping[str, _OpenResource]
     services: Mapping[str, Service]
     programs: Mapping[str, Program]
@@ -103,26 +85,25 @@ async def load(database: Database, file: BusinessFile) -> Report:
 
 
 async def _load(tx: Transaction, file: BusinessFile, known: Business | None, business: Business) -> Report:
-    before = await _state(tx, known or business)
+    before = await _state(tx)
     gone = await _deactivate(tx, file, before)
     ids = await _put_resources(tx, file)
     await _put_services(tx, file, ids)
     await _put_programs(tx, file, ids)
-    after = await _state(tx, business)
+    after = await _state(tx)
     return Report(
         business_id=business.id,
         business="created" if known is None else "unchanged" if known == business else "updated",
         resources=_changes(before.resources, after.resources, file.resources, gone),
         services=_changes(before.services, after.services, file.services, gone),
         programs=_changes(before.programs, after.programs, file.programs, gone),
-        schedules=await _put_schedules(tx, before, after),
+        schedules=await lay_out_ahead(tx),
     )
 
 
-async def _state(tx: Transaction, business: Business) -> _State:
+async def _state(tx: Transaction) -> _State:
     rules, overrides = await rules_of(tx), await overrides_of(tx)
     return _State(
-        business.timezone,
         {
             each.slug: _OpenResource(
                 each.id, each, frozenset(rules.get(each.id, ())), frozenset(overrides.get(each.id, ()))
@@ -207,42 +188,6 @@ async def _put_programs(tx: Transaction, file: BusinessFile, resources: Mapping[
             cancel_notice_minutes=entry.cancel_notice_minutes,
             timezone=entry.timezone,
         )
-
-
-async def _put_schedules(tx: Transaction, before: _State, after: _State) -> ScheduleChanges:
-    """Withdraw first what the rules mean no more, so that the rooms are free for what they mean now."""
-    now = await schedules.clock(tx)
-    withdrawn = 0
-    kept: list[tuple[str, datetime]] = []
-    crowded: list[str] = []
-    for slug, old in before.programs.items():
-        new = after.programs[slug]
-        stale = await _stale_starts(tx, (old, before.zone), (new, after.zone), now)
-        if stale:
-            withdrawal = await schedules.withdraw(tx, new, stale)
-            withdrawn += withdrawal.withdrawn
-            kept += [(slug, start) for start in withdrawal.kept]
-        if new.active and new.max_capacity != old.max_capacity:
-            crowded += [slug] * await schedules.follow_capacity(tx, new, old.max_capacity)
-    layout = await schedules.lay_out_ahead(tx)
-    return ScheduleChanges(layout.created, withdrawn, tuple(kept), tuple(crowded), layout.conflicts)
-
-
-async def _stale_starts(
-    tx: Transaction, old: tuple[Program, str], new: tuple[Program, str], now: datetime
-) -> set[datetime]:
-    """Return the coming starts that the old rule meant and the new one does not mean in the same way."""
-    if old == new or not old[0].active:
-        return set()
-    until = await schedules.last_start(tx, new[0]) or now
-    before, after = (
-        set(schedules.occurrences(program, program.timezone or zone, after=now, until=until))
-        if program.active
-        else set()
-        for program, zone in (old, new)
-    )
-    same_place = (old[0].duration_minutes, old[0].resource_ids) == (new[0].duration_minutes, new[0].resource_ids)
-    return before - after if same_place else before
 
 
 def _changes(
