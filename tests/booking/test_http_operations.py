@@ -75,6 +75,25 @@ def test_the_health_of_reservations(clients: Clients, day: date) -> None:
     assert after["oldestSeconds"] >= 0
 
 
+def test_health_counts_deviations(clients: Clients) -> None:
+    """Health says when schedules were last laid out, and how many differ from their rule but for a holiday (B-24)."""
+    clients.sql(
+        "insert into heartbeats values ('lay-out-schedules', now() - interval '2 hours')"
+        " on conflict (job) do update set finished_at = excluded.finished_at"
+    )
+    before = clients.get("/health/booking")
+    assert before["layoutAgeSeconds"] == pytest.approx(7_200, abs=60)
+    clients.sql(
+        "insert into schedule_deviations (business_id, program_id, starts_at, kind, resource_id)"
+        " select p.business_id, p.id, now() + make_interval(days => n), kind, of_whom.resource_id from program_resources r"
+        " join programs p on p.id = r.program_id,"
+        " (values (1, 'taken', true), (2, 'booked', false), (3, 'closed', true), (-1, 'taken', true)) told (n, kind, whose)"
+        " cross join lateral (select case when whose then r.resource_id end as resource_id) of_whom"
+    )
+    assert clients.get("/health/booking")["scheduleDeviations"] == before["scheduleDeviations"] + 2
+    clients.sql("delete from schedule_deviations")
+
+
 def test_health_alerts_without_a_sweep(clients: Clients) -> None:
     """When no cleanup has run for ten minutes, the state is alert (B-24)."""
     clients.sql("update heartbeats set finished_at = now() - interval '11 minutes' where job = 'cleanup-reservations'")

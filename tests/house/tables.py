@@ -9,6 +9,7 @@ OWNERS = {
     "program_rules": "catalog",
     "program_resources": "catalog",
     "program_schedules": "booking",  # laying one out takes the places of its room
+    "schedule_deviations": "booking",
     "availability_rules": "availability",
     "availability_overrides": "availability",
     "calendar_busy_intervals": "availability",

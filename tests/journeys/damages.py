@@ -260,6 +260,14 @@ CLAIMS: dict[str, Damage] = {
         row("program_schedules", "tuesday", f"starts_at = '{at('17:59', day=3)}'"),
         {says("blocks_and_schedules_take_whole_resources", the("tuesday"), HALL)},
     ),
+    "a schedule was withdrawn with its bookings": (
+        row("program_schedules", "monday", "withdrawn = 'staff'") + f"delete from claims where {of('monday')};",
+        {says("withdrawn_schedules_are_empty", the("monday"))},
+    ),
+    "a schedule was withdrawn with its claims": (
+        row("program_schedules", "tuesday", "withdrawn = 'rule'"),
+        {says("withdrawn_schedules_are_empty", the("tuesday"))},
+    ),
     "a party is of nobody": (
         booking("past", "party_size = 0"),
         {says("bookings_are_well_formed", the("past"))},

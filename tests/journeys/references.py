@@ -92,6 +92,20 @@ REFERENCES: dict[str, Damage] = {
         ),
         {says(CATALOG, NEW, theirs("group"))},
     ),
+    "schedule_deviations_program": (
+        row("schedule_deviations", program_id=theirs("group"), starts_at=at("18:00", day=20), kind="booked"),
+        {says(BOOKINGS, "booked 2045-05-20 18:00", theirs("group"))},
+    ),
+    "schedule_deviations_resource": (
+        row(
+            "schedule_deviations",
+            program_id=the("group"),
+            starts_at=at("18:00", day=20),
+            kind="taken",
+            resource_id=theirs("ana"),
+        ),
+        {says(BOOKINGS, "taken 2045-05-20 18:00", theirs("ana"))},
+    ),
     "availability_rules_resource": (
         row("availability_rules", id=NEW, resource_id=theirs("ana"), weekday=1, opens="09:00", closes="17:00"),
         {says(HOURS, NEW, theirs("ana"))},

@@ -286,6 +286,20 @@ select o.business_id, array[o.id::text, coalesce(t.resource_id, o.resource_id)::
    and (o.kind = 'block' and t.resource_id is distinct from o.resource_id
         or t.places <> r.capacity or t.last_begin > o.begins or t.first_end < o.ends);
 
+-- name: withdrawn_schedules_are_empty
+-- Invariant 2: a schedule that is offered no more has neither live bookings nor claims.
+select s.business_id, array[s.id::text] as ids,
+       concat('schedule ', s.id, ' was withdrawn by ', s.withdrawn, ', and has ', live.bookings, ' live bookings and ',
+              live.claims, ' claims') as problem
+  from program_schedules s
+ cross join lateral (
+        select (select count(*) from bookings b
+                 where b.business_id = s.business_id and b.schedule_id = s.id
+                   and b.state in ('held', 'pending_payment', 'confirmed', 'completed', 'no_show')) as bookings,
+               (select count(*) from claims c
+                 where c.business_id = s.business_id and c.schedule_id = s.id) as claims) live
+ where s.withdrawn is not null and (live.bookings > 0 or live.claims > 0);
+
 -- name: holds_are_swept
 -- Invariant 7: no hold outlives its time by more than the sweep bound. The sweeper runs every minute (B-23); five
 -- minutes allow for a restart and a backlog. Measured from the begin of the transaction, hence before the snapshot:
@@ -297,8 +311,8 @@ select b.business_id, array[b.id::text] as ids,
  where b.state = 'held' and b.expires_at < now() - interval '5 minutes';
 
 -- name: bookings_refer_to_their_own_business
--- Invariant 9: what bookings, blocks and claims refer to exists in their own business. The ids are the row that
--- refers (of a claim its id) and the row that it refers to.
+-- Invariant 9: what bookings, blocks, claims and deviations of schedules refer to exists in their own business. The
+-- ids are the row that refers (of a claim its id, of a deviation its kind and time) and the row that it refers to.
 with referring as (
     select b.business_id, 'booking' as source, b.id::text as id, target.kind, target.id as target_id
       from bookings b,
@@ -312,8 +326,16 @@ with referring as (
            lateral (values ('resource', c.resource_id), ('booking', c.booking_id), ('schedule', c.schedule_id),
                            ('block', c.block_id)) target (kind, id)
      where target.id is not null
+    union all
+    select d.business_id, 'deviation', concat(d.kind, ' ', to_char(d.starts_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI')),
+           target.kind, target.id
+      from schedule_deviations d,
+           lateral (values ('program', d.program_id), ('resource', d.resource_id)) target (kind, id)
+     where target.id is not null
 ), targets as (
     select 'service' as kind, v.business_id, v.id from services v
+    union all
+    select 'program', p.business_id, p.id from programs p
     union all
     select 'schedule', s.business_id, s.id from program_schedules s
     union all

@@ -21,6 +21,7 @@ Call = Request[Any, Any, Any]
 _ALERT_SECONDS = 600
 
 _ACTIVE = Gauge("holdfast_reservations_active", "Holds that are alive")
+_DEVIATIONS = Gauge("holdfast_schedule_deviations", "Coming schedules that differ from the rules of their programs")
 _UNCLEANED = Gauge("holdfast_reservations_expired_not_cleaned", "Holds that have run out and are not swept yet")
 
 
@@ -37,7 +38,10 @@ class Ready(msgspec.Struct):
 
 
 class BookingHealth(msgspec.Struct, rename="camel"):
-    """The state of the reservations; `status` is `alert` when no cleanup has run for ten minutes."""
+    """The state of the reservations; `status` is `alert` when no cleanup has run for ten minutes.
+
+    `schedule_deviations` counts coming schedules that differ from their rules for another reason than a holiday.
+    """
 
     status: str
     active: int
@@ -47,6 +51,8 @@ class BookingHealth(msgspec.Struct, rename="camel"):
     confirmed_last_day: int
     conversion: float | None
     cleanup_age_seconds: float | None
+    schedule_deviations: int
+    layout_age_seconds: float | None
 
 
 class Cleaned(msgspec.Struct):
@@ -77,6 +83,7 @@ async def booking_health(request: Call) -> Response[bytes]:
     age = row["cleanup_age_seconds"]
     held = row["held_last_day"]
     _ACTIVE.set(row["active"])
+    _DEVIATIONS.set(row["schedule_deviations"])
     _UNCLEANED.set(row["expired_not_cleaned"])
     return json_response(
         BookingHealth(

@@ -103,7 +103,11 @@ select (select count(*) from bookings where state = 'held' and expires_at > stat
            as oldest_seconds,
        made.held as held_last_day, made.confirmed as confirmed_last_day,
        (select extract(epoch from statement_timestamp() - finished_at)::float8 from heartbeats
-         where job = 'cleanup-reservations') as cleanup_age_seconds
+         where job = 'cleanup-reservations') as cleanup_age_seconds,
+       (select count(*) from schedule_deviations
+         where kind <> 'closed' and starts_at > statement_timestamp()) as schedule_deviations,
+       (select extract(epoch from statement_timestamp() - finished_at)::float8 from heartbeats
+         where job = 'lay-out-schedules') as layout_age_seconds
   from (select lpad(to_hex((extract(epoch from statement_timestamp() - interval '24 hours') * 1000)::bigint), 12, '0')
                as hex) since,
        -- Ids grow with time (UUID version 7), so their index finds the bookings of the last day.
