@@ -4,10 +4,10 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 import psycopg
@@ -18,10 +18,16 @@ from holdfast import verify as verification
 from holdfast.business_files.demo import demo_text
 from holdfast.business_files.importing import Changes, Report, load
 from holdfast.business_files.toml_file import read
-from holdfast.kernel.database import Database
+from holdfast.identity import api_keys, businesses
+from holdfast.identity.errors import UnknownBusiness, UnknownKey
+from holdfast.identity.permissions import Role
+from holdfast.kernel.database import Database, Transaction
 from holdfast.kernel.embedded import EmbeddedPostgresError, running_uri
 from holdfast.kernel.errors import UserError
+from holdfast.kernel.http import uuid_or_none
 from holdfast.kernel.migrate import MigrationError, migrate, plan
+
+T = TypeVar("T")
 
 app = typer.Typer(
     help="Self-hosted booking that never sells a place twice.",
@@ -29,11 +35,16 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+key_app = typer.Typer(help="Keys by which staff and their programs call the API.", no_args_is_help=True)
+app.add_typer(key_app, name="key")
 
 DataDir = Annotated[
     Path | None, typer.Option("--data", help="Directory of the embedded PostgreSQL. [HOLDFAST_DATA_DIR]")
 ]
 Dsn = Annotated[str | None, typer.Option("--dsn", help="PostgreSQL 18+, as an administrative role. [HOLDFAST_DSN]")]
+OfBusiness = Annotated[
+    str | None, typer.Option("--business", help="Slug or id; by default the only one. [HOLDFAST_DEFAULT_BUSINESS]")
+]
 Json = Annotated[bool, typer.Option("--json", help="Answer with JSON on stdout.")]
 
 _KNOWN_FAILURES = (
@@ -148,6 +159,69 @@ def run_verify(data: DataDir = None, dsn: Dsn = None, as_json: Json = False) -> 
     sys.exit(1 if violations else 0)
 
 
+@key_app.command(name="create")
+def create_key(
+    role: Annotated[Role, typer.Option(help="What the key may do.")],
+    name: Annotated[str, typer.Option(help="Who or what uses it, as others will read it.")],
+    business: OfBusiness = None,
+    data: DataDir = None,
+    dsn: Dsn = None,
+    as_json: Json = False,
+) -> None:
+    """Make a key and print it: the only time that it can be seen."""
+    settings = _settings(data, dsn)
+
+    async def work(tx: Transaction) -> tuple[str, api_keys.ApiKey, str]:
+        owner = await _business(tx, business or settings.default_business)
+        return owner.slug, *await api_keys.create(Transaction(tx.connection, owner.id), role=role, name=name)
+
+    slug, made, text = _with_database(settings, work)
+    if as_json:
+        print(msgspec.json.encode({"business": slug, **_shown(made), "key": text}).decode())  # noqa: T201
+    else:
+        print(text)  # noqa: T201
+        _say(f"Key {made.id} of {slug}, as {made.role}. It is shown this once; revoke it with `key revoke {made.id}`.")
+
+
+@key_app.command(name="list")
+def list_keys(business: OfBusiness = None, data: DataDir = None, dsn: Dsn = None, as_json: Json = False) -> None:
+    """List the keys of a business, without their secrets, oldest first."""
+    settings = _settings(data, dsn)
+
+    async def work(tx: Transaction) -> list[api_keys.ApiKey]:
+        owner = await _business(tx, business or settings.default_business)
+        return await api_keys.keys_of(Transaction(tx.connection, owner.id))
+
+    keys = _with_database(settings, work)
+    if as_json:
+        print(msgspec.json.encode([_shown(key) for key in keys]).decode())  # noqa: T201
+        return
+    for key in keys:
+        used = "never used" if key.last_used_at is None else f"last used {key.last_used_at:%Y-%m-%d %H:%M}"
+        state = used if key.revoked_at is None else f"revoked {key.revoked_at:%Y-%m-%d %H:%M}"
+        print(f"{key.id}  {key.role:9}  {state:26}  {key.name}")  # noqa: T201
+
+
+@key_app.command(name="revoke")
+def revoke_key(
+    key: Annotated[str, typer.Argument(help="Id of the key, as `key list` shows it.")],
+    data: DataDir = None,
+    dsn: Dsn = None,
+    as_json: Json = False,
+) -> None:
+    """Let a key open nothing any more, from the next call on; repeatable."""
+    key_id = uuid_or_none(key)
+    if key_id is None:
+        raise UnknownKey
+
+    async def work(tx: Transaction) -> api_keys.ApiKey:
+        owner = await api_keys.business_of(tx, key_id)
+        return await api_keys.revoke(Transaction(tx.connection, owner), key_id)
+
+    revoked = _with_database(_settings(data, dsn), work)
+    print(msgspec.json.encode(_shown(revoked)).decode() if as_json else f"revoked {revoked.id}")  # noqa: T201
+
+
 @app.command(hidden=True)
 def part(
     name: str,
@@ -186,15 +260,43 @@ def _running_dsn(settings: config.Settings) -> str:
 
 
 def _import(app_dsn: str, text: str | bytes) -> Report:
-    async def work() -> Report:
+    return _connected(app_dsn, lambda database: load(database, read(text)))
+
+
+def _with_database(settings: config.Settings, work: Callable[[Transaction], Awaitable[T]]) -> T:
+    """Run the work in one transaction on the database that settings name, with the rights of a server."""
+    app_dsn = config.application_dsn(settings, _running_dsn(settings))
+    return _connected(app_dsn, lambda database: database.run(None, work))
+
+
+def _connected(app_dsn: str, work: Callable[[Database], Awaitable[T]]) -> T:
+    async def run() -> T:
         database = Database(app_dsn, min_connections=1, max_connections=2)
         await database.open()
         try:
-            return await load(database, read(text))
+            return await work(database)
         finally:
             await database.close()
 
-    return asyncio.run(work())
+    return asyncio.run(run())
+
+
+async def _business(tx: Transaction, named: str | None) -> businesses.Business:
+    found = await businesses.only(tx) if named is None else await businesses.find(tx, named)
+    if found is None:
+        raise UnknownBusiness(None if named else "Name the business by --business: there is none, or there are several")
+    return found
+
+
+def _shown(key: api_keys.ApiKey) -> dict[str, object]:
+    return {
+        "id": key.id,
+        "role": key.role,
+        "name": key.name,
+        "createdAt": key.created_at,
+        "lastUsedAt": key.last_used_at,
+        "revokedAt": key.revoked_at,
+    }
 
 
 def _report_import(report: Report, *, say: Callable[[str], None]) -> None:

@@ -21,7 +21,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from holdfast import __version__, config, logs
 from holdfast.availability.snapshots import Snapshots
-from holdfast.booking import health, measures, pages, public_web
+from holdfast.booking import appointments_web, health, measures, pages, public_web
 from holdfast.booking import web as booking_web
 from holdfast.booking.admission import Admission
 from holdfast.booking.reservations import Reservations
@@ -85,7 +85,7 @@ def no_such_file(request: Call, _error: Exception) -> Response[bytes]:
 def handlers(settings: config.Settings) -> list[HTTPRouteHandler]:
     """Return every route of the application."""
     routes: list[HTTPRouteHandler] = [alive, metrics, schema]
-    routes += booking_web.handlers + public_web.handlers + health.handlers + pages.handlers
+    routes += booking_web.handlers + appointments_web.handlers + public_web.handlers + health.handlers + pages.handlers
     if settings.cron_secret is not None:
         routes.append(health.cleanup_reservations)
     if settings.bench_routes:
@@ -110,6 +110,7 @@ def build(settings: config.Settings, app_dsn: str) -> Litestar:
             observe=measures.observe_batch,
         )
         tokens = BookingTokens(config.master_key(settings))
+        app.state.database = database
         app.state.reservations = Reservations(database, Snapshots(database), admission, tokens)
         app.state.tenancy = Tenancy(database, settings.default_business)
         # Requests leave hardly any cycles behind; looking for them among everything that was loaded once makes the

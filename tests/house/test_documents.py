@@ -170,13 +170,14 @@ def test_the_description_of_the_database_is_the_database(admin_uri: str) -> None
 
 
 def _commands() -> dict[str, set[str]]:
-    """Return the options of each command that is not hidden."""
+    """Return the options of each command that is not hidden; of a group, its commands and all their options."""
     group: Any = typer.main.get_command(cli.app)
-    return {
-        name: {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
-        for name, command in group.commands.items()
-        if not command.hidden
-    }
+    return {name: _options(command) for name, command in group.commands.items() if not command.hidden}
+
+
+def _options(command: Any) -> set[str]:
+    own = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    return own.union(*(_options(inner) for inner in getattr(command, "commands", {}).values()))
 
 
 def _exists(name: str) -> bool:

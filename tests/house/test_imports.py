@@ -9,7 +9,15 @@ from pathlib import Path
 from house.sources import PACKAGE, ROOT, place, python_files, tree
 
 # A library is known to these files only, so that it can be swapped there. Folders end with a slash.
-EDGES = {"web.py", "booking/web.py", "booking/public_web.py", "booking/health.py", "booking/pages/"}
+EDGES = {
+    "web.py",
+    "identity/guards.py",
+    "booking/web.py",
+    "booking/public_web.py",
+    "booking/health.py",
+    "booking/pages/",
+}
+EDGES |= {"booking/calls.py", "booking/appointments_web.py"}
 HOMES = {
     "litestar": EDGES | {"kernel/http.py", "kernel/express.py", "kernel/documents.py"},
     "granian": {"serving.py"},

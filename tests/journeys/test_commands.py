@@ -9,7 +9,7 @@ import pytest
 from holdfast.business_files.demo import demo_text
 from journeys.instance import Instance, holdfast
 
-COMMANDS = ["serve", "worker", "migrate", "import", "verify"]
+COMMANDS = ["serve", "worker", "migrate", "import", "verify", "key"]
 OTHER = demo_text().replace('slug = "emotional-balance"', 'slug = "{slug}"')
 
 

@@ -22,3 +22,9 @@ class InvalidCurrency(UserError):
 
     code, status, message = "invalid_currency", 422, "A currency is three capital letters, like EUR"
     constraint = "businesses_currency_shape"
+
+
+class UnknownKey(UserError):
+    """There is no such API key."""
+
+    code, status, message = "unknown_key", 404, "There is no such API key"

@@ -32,7 +32,8 @@ class Documented:
     query: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
     created: bool = False
-    security: str | None = None
+    # Each one is enough by itself; None stands for a proof that is not a header, or for no proof at all.
+    security: tuple[str | None, ...] = ()
 
 
 def documented(  # noqa: D103 - see Documented
@@ -42,10 +43,11 @@ def documented(  # noqa: D103 - see Documented
     query: Iterable[str] = (),
     headers: Iterable[str] = (),
     created: bool = False,
-    security: str | None = None,
+    security: str | tuple[str | None, ...] = (),
 ) -> dict[str, Any]:
     shapes = answers if isinstance(answers, tuple) else (answers,) if answers is not None else ()
-    return {"documented": Documented(body, shapes, tuple(query), tuple(headers), created, security)}
+    schemes = (security,) if isinstance(security, str) else security
+    return {"documented": Documented(body, shapes, tuple(query), tuple(headers), created, schemes)}
 
 
 def openapi(handlers: Iterable[HTTPRouteHandler], version: str) -> dict[str, Any]:
@@ -77,6 +79,7 @@ def openapi(handlers: Iterable[HTTPRouteHandler], version: str) -> dict[str, Any
             "securitySchemes": {
                 "BookingToken": {"type": "apiKey", "in": "header", "name": "Booking-Token"},
                 "CronSecret": {"type": "http", "scheme": "bearer"},
+                "StaffKey": {"type": "http", "scheme": "bearer"},
             },
         },
     }
@@ -112,6 +115,6 @@ def _operation(
     if declaration.body is not None:
         schema = {"application/json": {"schema": references[id(declaration.body)]}}
         operation["requestBody"] = {"required": True, "content": schema}
-    if declaration.security is not None:
-        operation["security"] = [{declaration.security: []}]
+    if declaration.security:
+        operation["security"] = [{} if scheme is None else {scheme: []} for scheme in declaration.security]
     return operation

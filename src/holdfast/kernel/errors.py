@@ -72,6 +72,17 @@ class AuthenticationRequired(UserError):
 
     code, status, message = "authentication_required", 401, "This call needs a valid token"
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """Tell how an identity is proved, as every 401 has to."""
+        return {"WWW-Authenticate": "Bearer"}
+
+
+class Forbidden(UserError):
+    """It is known who calls, and their role does not allow it."""
+
+    code, status, message = "forbidden", 403, "Your role does not allow this"
+
 
 class TryLater(UserError):
     """The server cannot take the request now; nothing has happened."""

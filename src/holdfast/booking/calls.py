@@ -1,0 +1,89 @@
+"""What the edges of booking ask of a call: its desk, its key, the version, the place and the booking that it names."""
+
+from typing import Any
+from uuid import UUID
+
+from litestar import Request
+
+from holdfast.booking import views
+from holdfast.booking.bookings import Keyed, keyed
+from holdfast.booking.errors import ReservationNotFoundOrExpired
+from holdfast.booking.reservations import Reservations, Wish
+from holdfast.booking.tenancy import Tenancy
+from holdfast.kernel.errors import ValidationFailed
+from holdfast.kernel.http import epoch_seconds, uuid_or_none
+
+Call = Request[Any, Any, Any]
+
+
+def desk_of(request: Call) -> Reservations:
+    """Return where bookings are made."""
+    return request.app.state.reservations  # type: ignore[no-any-return]
+
+
+def tenancy_of(request: Call) -> Tenancy:
+    """Return who knows which business a call is for."""
+    return request.app.state.tenancy  # type: ignore[no-any-return]
+
+
+async def located(request: Call, text: str, named: UUID | None = None) -> tuple[UUID, UUID]:
+    """Return the booking that a path names with its business, which body or query may name as well.
+
+    Raises ReservationNotFoundOrExpired when there is none, or it is of another business.
+    """
+    also_named = named_business(request)
+    booking_id = uuid_or_none(text)
+    business_id = None if booking_id is None else await tenancy_of(request).of(booking_id)
+    others = {named, also_named} - {None, business_id}
+    if booking_id is None or business_id is None or others:
+        raise ReservationNotFoundOrExpired
+    return booking_id, business_id
+
+
+def named_business(request: Call) -> UUID | None:
+    """Return the business that a query names; raises ValidationFailed for what is no id."""
+    text = request.query_params.get("businessId")
+    business_id = uuid_or_none(text or "")
+    if text and business_id is None:
+        raise ValidationFailed.at("businessId", "Invalid UUID")
+    return business_id
+
+
+def place_named(data: views.PlaceBody, key: Keyed, party: int, *, service_id: UUID | None, **more: Any) -> Wish:
+    """Return the wish for the place that a body names.
+
+    Raises ValidationFailed when it names none, or two.
+    """
+    if data.schedule_id is not None:
+        if data.slot_start is not None or data.slot_end is not None:
+            raise ValidationFailed.at("slotStart", "a schedule has its own times")
+        return Wish(party=party, key=key, schedule_id=data.schedule_id, **more)
+    if data.slot_start is None or data.slot_end is None:
+        raise ValidationFailed.at("slotStart" if data.slot_start is None else "slotEnd", "is missing")
+    start = epoch_seconds(data.slot_start, "slotStart")
+    end = epoch_seconds(data.slot_end, "slotEnd")
+    if end <= start:
+        raise ValidationFailed.at("slotEnd", "must be after slotStart")
+    return Wish(party=party, key=key, service_id=service_id, start=start, end=end, resource_id=data.resource_id, **more)
+
+
+def key_of(request: Call, data: views.KeyedBody, operation: str) -> Keyed:
+    """Return the key of a call, from header or body, with what makes another call the same; raises ValidationFailed."""
+    key = data.resolved_key(request.headers.get("Idempotency-Key"))
+    return keyed(key, operation, data.fingerprint())
+
+
+def expected_version(request: Call, given: int | None) -> int | None:
+    """Return the version that a call names by If-Match or in its body, None when it names none.
+
+    Raises ValidationFailed.
+    """
+    header = request.headers.get("If-Match")
+    if header is None or header == "*":
+        return given
+    text = header.removeprefix("W/").strip('"')
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise ValidationFailed.at("If-Match", 'must be the version in quotes, like "3"')
+    if given is not None and given != int(text):
+        raise ValidationFailed.at("expectedVersion", "differs from If-Match")
+    return int(text)

@@ -1,0 +1,150 @@
+"""Who may call what: keys of staff, their roles, and the tenants that do not see each other."""
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from datetime import date
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+import pytest_asyncio
+
+from booking.opened import Practice, open_practice
+from booking.served import Clients, Json, appointment_path, problem
+from booking.staffed import app_on, bearer, key_for, make_key
+from holdfast import config, web
+from holdfast.booking.reservations import Guest
+from holdfast.identity.guards import Needs
+from holdfast.identity.permissions import MATRIX, Permission, Role, may
+
+# What is for staff by its path, unless a client proves the booking to be theirs.
+FOR_STAFF = re.compile(r"\w+ /api/admin/|GET /api/booking/appointments")
+SOMETHING = "00000000-0000-4000-8000-000000000000"
+
+
+def guarded() -> list[tuple[str, str, Needs | None]]:
+    """Return method, path and guard of every route of the application."""
+    routes = web.handlers(config.Settings(cron_secret="any", bench_routes=True))  # noqa: S106 - opens a route
+    return [
+        (method, path, next((g for g in route.guards or () if isinstance(g, Needs)), None))
+        for route in routes
+        for path in route.paths
+        for method in route.http_methods
+        if method in {"GET", "POST", "PUT", "PATCH", "DELETE"}
+    ]
+
+
+STAFF_ROUTES = [(method, path, guard) for method, path, guard in guarded() if guard is not None]
+
+
+@pytest.fixture(scope="module")
+def keys(served: Clients) -> dict[Role, str]:
+    """A key for each role."""
+    return {role: key_for(served, role) for role in Role}
+
+
+def filled(path: str) -> str:
+    """Return a path that names something which is not there."""
+    return re.sub(r"\{\w+:\w+\}", SOMETHING, path)
+
+
+def test_every_route_for_staff_asks_for_a_permission() -> None:
+    """No route of staff is without its permission, and no permission is without a role that has it (D-7, H-4)."""
+    assert [
+        (method, path) for method, path, guard in guarded() if FOR_STAFF.match(f"{method} {path}") and guard is None
+    ] == []
+    assert {permission for granted in MATRIX.values() for permission in granted} == set(Permission)
+    assert set(MATRIX) == set(Role)
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize(("method", "path", "guard"), STAFF_ROUTES, ids=[f"{m} {p}" for m, p, _ in STAFF_ROUTES])
+def test_every_role_meets_every_route_as_the_matrix_says(
+    served: Clients, keys: dict[Role, str], method: str, path: str, guard: Needs, role: Role
+) -> None:
+    """A role without the permission is 403 on every route; one with it is let in, whatever it then finds (D-7, H-4)."""
+    answer = served.http.request(method, filled(path), headers=bearer(keys[role]), json={})
+    if may(role, guard.permission):
+        assert answer.status_code not in {401, 403}, answer.text
+    else:
+        problem(answer, 403, "forbidden")
+
+
+@pytest.mark.parametrize(("method", "path", "guard"), STAFF_ROUTES, ids=[f"{m} {p}" for m, p, _ in STAFF_ROUTES])
+def test_no_route_opens_to_what_is_no_key(
+    served: Clients, keys: dict[Role, str], method: str, path: str, guard: Needs
+) -> None:
+    """A wrong, unknown or revoked key is 401 on every route of staff, and tells nothing more; so is none (H-1, H-4)."""
+    owner = keys[Role.OWNER]
+    revoked = key_for(served, Role.OWNER)
+    served.sql("update api_keys set revoked_at = now() where id = %s::uuid", revoked[3:35])
+    wrong = ["x", "t" * 5_000, owner[:-1], f"hf_{uuid4().hex}_{owner[-43:]}", revoked]
+    headers = [bearer(text) for text in wrong] + ([] if guard.or_client else [{}, {"Authorization": f"Basic {owner}"}])
+    bodies = set()
+    for header in headers:
+        answer = served.http.request(method, filled(path), headers=header, json={})
+        assert problem(answer, 401, "authentication_required")["details"] == {}
+        assert answer.headers["www-authenticate"] == "Bearer"
+        bodies.add(answer.text)
+    assert len(bodies) == 1
+
+
+def test_staff_read_an_appointment(clients: Clients, keys: dict[Role, str], day: date) -> None:
+    """Staff read an appointment of their business by its id and without its token (H-4)."""
+    made = clients.booked("intro-call", clients.slots("intro-call", day)[0])
+    for scheme in ("Bearer", "bearer"):
+        answer = clients.http.get(appointment_path(made), headers={"Authorization": f"{scheme} {keys[Role.ASSISTANT]}"})
+        assert (answer.status_code, answer.json()["guestEmail"]) == (200, "guest@example.org")
+    other = {"businessId": str(uuid4())}
+    answer = clients.http.get(appointment_path(made), headers=bearer(keys[Role.ASSISTANT]), params=other)
+    problem(answer, 404, "appointment_not_found")
+    proxied = {"Authorization": "Basic dXNlcjpwYXNz", "Booking-Token": made["cancellationToken"]}
+    assert clients.http.get(appointment_path(made), headers=proxied).status_code == 200, "a client behind a proxy"
+
+
+@pytest_asyncio.fixture
+async def practice(app_uri: str) -> AsyncIterator[Practice]:
+    """A business beside the one whose staff call."""
+    async with open_practice(app_uri) as opened:
+        await opened.add_resource("ana")
+        await opened.add_service("talk", ["ana"])
+        yield opened
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Every statement that this process sends, in order."""
+    sent: list[str] = []
+    execute = psycopg.AsyncCursor.execute
+
+    async def noted(self: Any, query: Any, *more: Any, **options: Any) -> Any:
+        sent.append(str(query))
+        return await execute(self, query, *more, **options)
+
+    monkeypatch.setattr(psycopg.AsyncCursor, "execute", noted)
+    return sent
+
+
+async def test_another_tenants_id_is_as_unknown_as_any(
+    practice: Practice, app_uri: str, admin_uri: str, statements: list[str]
+) -> None:
+    """To staff, an appointment of another tenant is what nobody has: the same 404, after the same statements (H-4)."""
+    guest = Guest("guest@example.org")
+    theirs = (await practice.reserve("talk", guest=guest)).made().id
+    async with open_practice(app_uri) as own, app_on(app_uri, admin_uri) as http:
+        key = await make_key(practice.desk.database, own.business_id, Role.OWNER)
+        found: list[tuple[int, Json, list[str]]] = []
+
+        async def look(name: object) -> None:
+            statements.clear()
+            answer = await http.get(f"/api/booking/appointments/{name}", headers=bearer(key))
+            found.append((answer.status_code, answer.json(), list(statements)))
+
+        await look(uuid4())  # notes the use of the key
+        found.clear()
+        for name in (uuid4(), theirs, "nothing"):
+            await look(name)
+    assert found[0][0] == 404
+    assert len(found[0][2]) > 1
+    assert found == [found[0]] * 3
