@@ -43,6 +43,8 @@ class Request(msgspec.Struct, omit_defaults=True, kw_only=True):
     solo: UUID | None = None
     needs: list[list[UUID]] | None = None
     days: dict[str, tuple[datetime, datetime]] | None = None
+    day_from: datetime | None = None
+    day_to: datetime | None = None
     ttl: int | None = None
     price: int | None = None
     currency: str | None = None

@@ -35,6 +35,8 @@ create type admission_request as (
     solo uuid,                  -- the one resource, of capacity 1 and without a daily limit, that is needed
     needs jsonb,                -- otherwise [[resource, ...], ...]: one of each list, in order of preference
     days jsonb,                 -- {resource: [from, to]}: its local day, where it has a daily limit
+    day_from timestamptz,       -- the local day of the business, where one of several is to be chosen fairly
+    day_to timestamptz,
     party integer,
     ttl integer,                -- seconds; null: that of the program
     price bigint,
@@ -163,10 +165,12 @@ language sql stable as $$
 $$;
 
 -- Picks one resource for each need, by what is visible now and what the batch has picked before; null when there is
--- none. p_picked holds [resource, claims_from, claims_to, starts] of earlier picks.
+-- none. p_picked holds [resource, claims_from, claims_to, starts] of earlier picks. With p_day, the one with the fewest
+-- bookings of that day that is free (B-7), and the caller's order decides between equals; further down than the first
+-- 64 nobody is counted, so that a choice among a thousand does not cost a thousand counts.
 create or replace function choose_resources(
     p_business_id uuid, p_needs jsonb, p_days jsonb, p_starts timestamptz, p_during tstzrange, p_party integer,
-    p_now timestamptz, p_picked jsonb default '[]', p_without uuid default null
+    p_now timestamptz, p_picked jsonb default '[]', p_without uuid default null, p_day tstzrange default null
 ) returns uuid[]
 language plpgsql stable as $$
 declare
@@ -177,8 +181,18 @@ begin
     for v_need in select value from jsonb_array_elements(p_needs) loop
         v_pick := null;
         select r.id into v_pick
-          from jsonb_array_elements_text(v_need) with ordinality as candidate (id, rank)
-          join resources r on r.business_id = p_business_id and r.id = candidate.id::uuid
+          from (select candidate.id::uuid as id, candidate.rank,
+                       case when p_day is not null and candidate.rank <= 64 and jsonb_array_length(v_need) > 1 then
+                           (select count(distinct c.booking_id) from claims c
+                             where c.business_id = p_business_id and c.resource_id = candidate.id::uuid
+                               and c.during && p_day and c.booking_id is not null)
+                           + (select count(*) from jsonb_array_elements(p_picked) as picked (it)
+                               where it ->> 0 = candidate.id and (it ->> 3)::timestamptz <@ p_day)
+                       end as bookings
+                  from jsonb_array_elements_text(v_need) with ordinality as candidate (id, rank)
+                 order by bookings nulls last, rank offset 0) candidate
+          cross join lateral (select * from resources o
+                               where o.business_id = p_business_id and o.id = candidate.id offset 0) r
          where r.id <> all (v_chosen)
            and (r.capacity > 1 or not exists (
                     select from jsonb_array_elements(p_picked) as picked (it)
@@ -196,7 +210,7 @@ begin
                         where (it ->> 0)::uuid = r.id
                           and (it ->> 3)::timestamptz >= (p_days -> r.id::text ->> 0)::timestamptz
                           and (it ->> 3)::timestamptz < (p_days -> r.id::text ->> 1)::timestamptz))
-         order by candidate.rank limit 1;
+         order by candidate.bookings nulls last, candidate.rank limit 1;
         if v_pick is null then
             return null;
         end if;
@@ -299,11 +313,13 @@ begin
 
     -- Choose resources where there is a choice or several are needed; a solo request has nothing to choose.
     if v_any_choice then
-        for r in select q.n, q.needs, q.days, q.starts, q.party, q.claims_from, q.claims_to from unnest(v_requests) q
+        for r in select q.n, q.needs, q.days, q.starts, q.party, q.claims_from, q.claims_to,
+                        case when q.day_from is not null then tstzrange(q.day_from, q.day_to) end as day
+                   from unnest(v_requests) q
                   where q.needs is not null and v_outcome[q.n] is null order by q.n
         loop
             v_resources := choose_resources(p_business_id, r.needs, r.days, r.starts,
-                                            tstzrange(r.claims_from, r.claims_to), r.party, v_now, v_picked);
+                                            tstzrange(r.claims_from, r.claims_to), r.party, v_now, v_picked, null, r.day);
             if v_resources is null then
                 v_outcome[r.n] := 'refused';
                 if v_picked <> '[]' and choose_resources(

@@ -9,8 +9,17 @@ import msgspec
 
 from holdfast.availability.slots import Offering
 from holdfast.availability.snapshots import Snapshot, Snapshots
-from holdfast.availability.walltime import utc_text
-from holdfast.booking.admission import Admission, Answer, CommitAnswer, CommitRequest, Request, place_of, queries
+from holdfast.availability.walltime import day_bounds, local_day, utc_text
+from holdfast.booking.admission import (
+    Admission,
+    Answer,
+    CommitAnswer,
+    CommitRequest,
+    Request,
+    instant,
+    place_of,
+    queries,
+)
 from holdfast.booking.alternatives import find_alternatives
 from holdfast.booking.bookings import Keyed, find_answer
 from holdfast.booking.errors import (
@@ -218,9 +227,12 @@ class Reservations:
         request = _request_of(wish)
         service = place.service
         leaders, *others = place.eligible
-        # In turn, so that simultaneous requests for anybody do not all begin with the same one.
+        # In turn: it decides between those who are equally busy that day (B-7).
         turn = next(self._turn) % len(leaders)
         eligible = [leaders[turn:] + leaders[:turn], *others]
+        if any(len(need) > 1 for need in eligible):
+            zone = place.snapshot.business.timezone
+            request.day_from, request.day_to = map(instant, day_bounds(local_day(place.start, zone), zone))
         for name, value in place_of(place.offering, place.start, eligible).items():
             setattr(request, name, value)
         request.service = service.id
