@@ -32,6 +32,8 @@ class Settings:
     pooler: bool = False
     # HOLDFAST_QUEUE_LIMIT: how many requests may wait for admission before further ones hear 503.
     queue_limit: int = 10_000
+    # HOLDFAST_GUARD_SECONDS: for how long the same contact at the same place, without a key, is the same reservation.
+    guard_seconds: int = 60
     # CRON_SECRET: bearer secret of /api/cron/cleanup-reservations; without it the path does not exist.
     cron_secret: str | None = None
     # HOLDFAST_BENCH_ROUTES: 1 adds the two routes that `make bench` measures itself against.
@@ -53,6 +55,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         default_business=environment.get("HOLDFAST_DEFAULT_BUSINESS") or None,
         pooler=_flag(environment, "HOLDFAST_POOLER"),
         queue_limit=_number(environment, "HOLDFAST_QUEUE_LIMIT", 10_000),
+        guard_seconds=_number(environment, "HOLDFAST_GUARD_SECONDS", 60, least=0),
         cron_secret=environment.get("CRON_SECRET") or None,
         bench_routes=_flag(environment, "HOLDFAST_BENCH_ROUTES"),
         pg_bin=Path(environment["HOLDFAST_PG_BIN"]) if environment.get("HOLDFAST_PG_BIN") else None,
@@ -144,10 +147,10 @@ def _flag(environment: Mapping[str, str], name: str) -> bool:
     return text in ("1", "true")
 
 
-def _number(environment: Mapping[str, str], name: str, default: int) -> int:
+def _number(environment: Mapping[str, str], name: str, default: int, least: int = 1) -> int:
     text = environment.get(name)
     if not text:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) > 0):
-        raise ConfigurationError(f"{name} must be a whole number from 1 to 999999999.")
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) >= least):
+        raise ConfigurationError(f"{name} must be a whole number from {least} to 999999999.")
     return int(text)

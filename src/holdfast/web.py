@@ -24,6 +24,7 @@ from holdfast.availability.snapshots import Snapshots
 from holdfast.booking import appointments_web, health, measures, pages, public_web
 from holdfast.booking import web as booking_web
 from holdfast.booking.admission import Admission
+from holdfast.booking.guard import ContactGuard
 from holdfast.booking.reservations import Reservations
 from holdfast.booking.tenancy import Tenancy
 from holdfast.booking.tokens import BookingTokens
@@ -109,9 +110,15 @@ def build(settings: config.Settings, app_dsn: str) -> Litestar:
             queue_limit=settings.queue_limit,
             observe=measures.observe_batch,
         )
-        tokens = BookingTokens(config.master_key(settings))
+        master_key = config.master_key(settings)
         app.state.database = database
-        app.state.reservations = Reservations(database, Snapshots(database), admission, tokens)
+        app.state.reservations = Reservations(
+            database,
+            Snapshots(database),
+            admission,
+            BookingTokens(master_key),
+            ContactGuard(master_key, settings.guard_seconds),
+        )
         app.state.tenancy = Tenancy(database, settings.default_business)
         # Requests leave hardly any cycles behind; looking for them among everything that was loaded once makes the
         # slowest answers ten times slower than the others.

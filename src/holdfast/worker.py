@@ -36,6 +36,11 @@ def build(database: Database, dsn: str) -> App:
     async def lay_out_schedules(timestamp: int) -> None:  # noqa: ARG001
         await jobs.lay_out_all(database)
 
+    @app.periodic(cron="37 * * * *")
+    @app.task(name="forget_keys", queueing_lock="forget_keys", retry=retry)
+    async def forget_keys(timestamp: int) -> None:  # noqa: ARG001
+        await jobs.forget_keys(database)
+
     @app.periodic(cron="* * * * *")
     @app.task(name="revive_stalled", queueing_lock="revive_stalled", pass_context=True, retry=retry)
     async def revive_stalled(context: procrastinate.JobContext, timestamp: int) -> None:  # noqa: ARG001

@@ -31,6 +31,7 @@ class Request(msgspec.Struct, omit_defaults=True, kw_only=True):
     n: int = 0
     key: str | None = None
     hash: str | None = None
+    guard_seconds: int | None = None
     catalog: int | None = None
     schedule: UUID | None = None
     service: UUID | None = None

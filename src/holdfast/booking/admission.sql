@@ -21,7 +21,8 @@ create type admission_request as (
     n integer,                  -- position in the batch; answers carry it
     id uuid,                    -- of the booking to be made, minted by the caller so that a batch can be repeated
     key text,
-    operation text,
+    operation text,             -- guard: the key stands for contact and place, for want of one of the client's (B-10)
+    guard_seconds integer,      -- for how long it does
     hash text,
     catalog bigint,             -- catalog version that the caller checked against; null for schedules
     schedule uuid,
@@ -244,6 +245,19 @@ language sql stable set timezone = 'UTC' as $$
       from bookings b where b.business_id = p_business_id and b.id = p_booking_id
 $$;
 
+-- Whether a key still answers: a client's own always does, one of the guard while it is young and its hold is alive
+-- (B-10).
+create or replace function key_answers(
+    p_business_id uuid, p_operation text, p_booking_id uuid, p_created_at timestamptz, p_guard_seconds integer,
+    p_now timestamptz
+) returns boolean
+language sql stable as $$
+    select p_operation <> 'guard'
+           or (p_created_at > p_now - make_interval(secs => p_guard_seconds)
+               and exists (select from bookings b where b.business_id = p_business_id and b.id = p_booking_id
+                              and case b.state when 'held' then b.expires_at > p_now end))
+$$;
+
 -- Admits a batch of requests; one answer for each: {n, outcome, ...}. Outcomes:
 --   held | confirmed   the places are taken; replayed: this key was answered before, here is the same answer
 --   key_reused         the key belongs to another request
@@ -260,6 +274,7 @@ set search_path = public, pg_temp set timezone = 'UTC' set lock_timeout = '5s'
 set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
     v_now timestamptz := clock_timestamp();
+    v_guard_seconds integer;
     v_held timestamptz;
     v_catalog bigint;
     v_requests admission_request[];
@@ -284,8 +299,9 @@ declare
 begin
     -- What the batch is made of decides which of the steps below have anything to do: each costs as much as a request.
     select array_agg(q order by q.n), coalesce(bool_or(q.schedule is not null), false),
-           coalesce(bool_or(q.schedule is null), false), coalesce(bool_or(q.needs is not null), false)
-      into v_requests, v_any_schedule, v_any_slot, v_any_choice
+           coalesce(bool_or(q.schedule is null), false), coalesce(bool_or(q.needs is not null), false),
+           max(q.guard_seconds)
+      into v_requests, v_any_schedule, v_any_slot, v_any_choice, v_guard_seconds
       from jsonb_populate_recordset(null::admission_request, p_requests) q;
     v_outcome := array_fill(null::text, array[cardinality(v_requests)]);
     v_answer := array_fill(null::jsonb, array[cardinality(v_requests)]);
@@ -294,7 +310,10 @@ begin
     for r in select q.n, k.answer, k.operation = q.operation and k.request_hash = q.hash as same
                from unnest(v_requests) q
               cross join lateral (select i.answer, i.operation, i.request_hash from idempotency_keys i
-                                   where i.business_id = p_business_id and i.key = q.key offset 0) k
+                                   where i.business_id = p_business_id and i.key = q.key
+                                     and (i.operation <> 'guard' or q.guard_seconds is null
+                                          or key_answers(p_business_id, i.operation, i.booking_id, i.created_at,
+                                                         q.guard_seconds, v_now)) offset 0) k
     loop
         v_outcome[r.n] := case when r.same then 'replayed' else 'key_reused' end;
         v_answer[r.n] := r.answer;
@@ -507,9 +526,13 @@ begin
                   from won w
             ), written as (
                 insert into idempotency_keys (business_id, key, operation, request_hash, booking_id, answer)
-                select p_business_id, a.key, a.operation, a.hash, a.id, a.answer
+                select distinct on (a.key) p_business_id, a.key, a.operation, a.hash, a.id, a.answer
                   from answered a where a.key is not null order by a.key
-                on conflict do nothing
+                on conflict (business_id, key) do update
+                   set booking_id = excluded.booking_id, answer = excluded.answer, created_at = v_now
+                 where idempotency_keys.operation = 'guard' and excluded.operation = 'guard'
+                   and not key_answers(p_business_id, 'guard', idempotency_keys.booking_id, idempotency_keys.created_at,
+                                       v_guard_seconds, v_now)
                 returning booking_id
             ), booked as (
                 insert into bookings (business_id, id, service_id, schedule_id, starts_at, ends_at, party_size, state,
@@ -562,8 +585,11 @@ begin
                       and b.state = 'held' and b.expires_at <= v_now) then
                 v_outcome[r.n] := 'spent';
             elsif v_undone
-                  or (r.key is not null and exists (select from idempotency_keys k
-                                                     where k.business_id = p_business_id and k.key = r.key))
+                  or (r.key is not null and exists (
+                          select from idempotency_keys k
+                           where k.business_id = p_business_id and k.key = r.key
+                             and key_answers(p_business_id, k.operation, k.booking_id, k.created_at,
+                                             v_guard_seconds, v_now)))
                   or (r.n = any (v_soft) and exists (
                           select from unnest(v_requests) q
                            where v_chosen ? q.n::text and v_outcome[q.n] not in ('held', 'confirmed'))) then
@@ -990,7 +1016,8 @@ declare
     entrances text[] := array['admit', 'commit_reservations', 'lock_bookings', 'expire_holds', 'locate',
                               'businesses_with_spent_holds', 'move_booking', 'take_whole_resource',
                               'change_capacity', 'occupation', 'record_changes'];
-    inner_parts text[] := array['booked_before', 'places_peak', 'claim_is_spent', 'take_seats', 'choose_resources', 'withdraw_claims', 'bookings_beginning'];
+    inner_parts text[] := array['booked_before', 'places_peak', 'claim_is_spent', 'take_seats', 'choose_resources',
+                                'withdraw_claims', 'bookings_beginning', 'key_answers'];
 begin
     for f in select p.oid::regprocedure from pg_proc p
               where p.pronamespace = 'public'::regnamespace and p.proname = any (entrances || inner_parts)

@@ -68,11 +68,15 @@ class Booking:
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """The key of a request and the fingerprint by which the same request is known again (B-9)."""
+    """The key of a request and the fingerprint by which the same request is known again (B-9).
+
+    `guard_seconds` marks a key that the guard for clients without keys has made, and for how long it counts (B-10).
+    """
 
     key: str | None
     operation: str
     hash: str
+    guard_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from holdfast.kernel.errors import TryLater
 
 log = structlog.get_logger(__name__)
 
+_KEYS_AT_ONCE = 5_000
+
 
 async def sweep_all(database: Database) -> int:
     """End every hold of every business that has run out; return how many. Written down for the health check."""
@@ -23,6 +25,20 @@ async def sweep_all(database: Database) -> int:
         await tx.run(queries["beat"], {"job": "cleanup-reservations"})
     if total:
         log.info("holds_expired", count=total)
+    return total
+
+
+async def forget_keys(database: Database) -> int:
+    """Forget the idempotency keys that nobody will repeat any more; return how many."""
+    total = 0
+    while True:
+        async with database.transaction() as tx:
+            count = await tx.run(queries["forget_keys"], {"limit": _KEYS_AT_ONCE})
+        total += count
+        if count < _KEYS_AT_ONCE:
+            break
+    if total:
+        log.info("keys_forgotten", count=total)
     return total
 
 

@@ -29,6 +29,15 @@ select operation, request_hash, answer from idempotency_keys
 insert into idempotency_keys (business_id, key, operation, request_hash, booking_id, answer)
 values (%(business_id)s, %(key)s, %(operation)s, %(hash)s, %(booking_id)s, %(answer)s::jsonb);
 
+-- name: forget_keys
+-- Keys are kept for 90 days, those of the guard for a day (B-9, B-10); oldest first, so many at a time.
+delete from idempotency_keys
+ where (business_id, key) in (
+     select business_id, key from idempotency_keys
+      where created_at < statement_timestamp()
+                         - case when operation = 'guard' then interval '1 day' else interval '90 days' end
+      order by created_at limit %(limit)s::integer);
+
 -- name: find_booking
 select b.business_id, b.id, b.service_id, b.schedule_id, b.starts_at, b.ends_at, b.party_size, b.state, b.version,
        b.held_at, b.expires_at, b.price_minor, b.currency, b.timezone, b.locale,

@@ -34,6 +34,7 @@ from holdfast.booking.errors import (
     UnknownSchedule,
     UnknownService,
 )
+from holdfast.booking.guard import ContactGuard
 from holdfast.booking.measures import CONFLICTS
 from holdfast.booking.tokens import BookingTokens, new_nonce
 from holdfast.catalog.services import Service
@@ -96,8 +97,16 @@ class Place:
 class Reservations:
     """Takes wishes to admission, and turns its answers into reservations or errors."""
 
-    def __init__(self, database: Database, snapshots: Snapshots, admission: Admission, tokens: BookingTokens) -> None:
+    def __init__(
+        self,
+        database: Database,
+        snapshots: Snapshots,
+        admission: Admission,
+        tokens: BookingTokens,
+        guard: ContactGuard | None = None,
+    ) -> None:
         self.database = database
+        self.guard = guard
         self.snapshots = snapshots
         self.admission = admission
         self.tokens = tokens
@@ -201,7 +210,8 @@ class Reservations:
         try:
             answer = await self.admission.admit(business_id, request)
         except OutcomeUnknown as unknown:
-            raise OutcomeUnknown(details={"idempotencyKey": wish.key.key}) from unknown
+            own = wish.key.guard_seconds is None
+            raise OutcomeUnknown(details={"idempotencyKey": wish.key.key if own else None}) from unknown
         outcome = answer.outcome
         if outcome in ("held", "confirmed", "replayed", "stale"):
             return answer
@@ -214,6 +224,8 @@ class Reservations:
         raise _refusals[outcome]
 
     async def _replay(self, business_id: UUID, wish: Wish) -> Answer | None:
+        if wish.key.guard_seconds is not None:
+            return None
         async with self.database.transaction(business_id) as tx:
             found = await find_answer(tx, wish.key)
             if found is None:
@@ -298,6 +310,7 @@ def _request_of(wish: Wish) -> Request:
         party=wish.party,
         key=wish.key.key,
         hash=wish.key.hash,
+        guard_seconds=wish.key.guard_seconds,
         schedule=wish.schedule_id,
         ttl=wish.ttl_seconds,
         timezone=wish.timezone,

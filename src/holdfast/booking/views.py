@@ -58,6 +58,11 @@ class PlaceBody(KeyedBody, kw_only=True):
     slot_end: Instant | None = None
     resource_id: UUID | None = None
 
+    def place(self) -> bytes:
+        """Return what makes two places the same: slot or schedule, whoever else asks for it."""
+        start = None if self.slot_start is None else self.slot_start.timestamp()
+        return encode_plain([self.service_id, start, self.resource_id, self.schedule_id])
+
     def fingerprint(self) -> bytes:
         """Return what makes two requests the same; an instant is the same in whatever zone it is written."""
         # At the ends of the calendar there is no UTC, and nothing is offered there either.

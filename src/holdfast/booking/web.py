@@ -158,9 +158,13 @@ async def _wish(
 ) -> tuple[UUID, Wish]:
     business_id = await _business_of(request, data)
     views.checked_zone(data.timezone)
+    key = key_of(request, data, operation)
+    guard = desk_of(request).guard
+    if key.key is None and guest is None and guard is not None:
+        key = guard.keyed(data.guest_email, data.guest_phone, data.place()) or key
     wish = place_named(
         data,
-        key_of(request, data, operation),
+        key,
         data.party_size or 1,
         service_id=data.service_id,
         ttl_seconds=views.ttl_of(data),
