@@ -262,3 +262,16 @@ def test_counter_follows_every_statement(console: Connection) -> None:
     assert taken() == (10, 4)
     console.execute(released(schedule_id=MONDAY).replace(the("new"), str(uuid4())).encode())
     assert taken() == (10, 4)
+
+
+@pytest.mark.parametrize("table", ["bookings", "claims"])
+def test_tables_that_are_counted_are_not_emptied(console: Connection, table: str) -> None:
+    """Emptying bookings or claims at one stroke, past the counters that follow their rows, is refused (B-2)."""
+    assert refusal(console, f"truncate {table} cascade") == f"{table}_not_truncated"
+
+
+def test_servers_delete_no_booking(console: Connection) -> None:
+    """The roles of servers and of admission may end a booking and not delete it (B-25)."""
+    for role in ("holdfast_app", "holdfast_admission"):
+        [(allowed,)] = console.execute("select has_table_privilege(%s, 'bookings', 'delete')", [role])
+        assert not allowed
