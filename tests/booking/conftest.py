@@ -10,9 +10,11 @@ import pytest_asyncio
 
 from booking.opened import violations
 from booking.served import Clients, clients_of
+from booking.staffed import StaffClients
 from booking.studio import Studio
 from catalog.holds import release_all
 from holdfast.identity.businesses import put
+from holdfast.identity.permissions import Role
 from holdfast.kernel.database import Database
 
 if TYPE_CHECKING:
@@ -52,3 +54,21 @@ async def studio(database: Database, admin_uri: str) -> AsyncIterator[Studio]:
     yield made
     assert made.violations() == []
     await made.run(release_all)
+
+
+@pytest.fixture(scope="session")
+def staffs(served: Clients) -> dict[Role, StaffClients]:
+    """An owner, an assistant and an editor of the demo business."""
+    return {role: StaffClients(served, role) for role in Role}
+
+
+@pytest.fixture
+def desk(staffs: dict[Role, StaffClients], clients: Clients) -> StaffClients:
+    """An assistant, whose bookings are given back."""
+    return staffs[Role.ASSISTANT]
+
+
+@pytest.fixture
+def owner(staffs: dict[Role, StaffClients], clients: Clients) -> StaffClients:
+    """An owner, whose bookings are given back."""
+    return staffs[Role.OWNER]

@@ -167,7 +167,8 @@ class Clients:
         """Note what an answer says was made, with the token by which it can be undone."""
         if answer.request.method == "POST" and answer.status_code == 201:
             body = answer.json()
-            self._made[body.get("appointmentId") or body["reservationId"]] = body.get("cancellationToken")
+            if "appointmentId" in body or "reservationId" in body:
+                self._made[body.get("appointmentId") or body["reservationId"]] = body.get("cancellationToken")
 
     def give_back(self) -> None:
         """Release and cancel everything that was made since the last time."""

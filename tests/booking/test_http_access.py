@@ -10,6 +10,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 
+from booking.hostile import NOT_OBJECTS
 from booking.opened import Practice, open_practice
 from booking.served import Clients, Json, appointment_path, problem
 from booking.staffed import app_on, bearer, key_for, make_key
@@ -19,7 +20,7 @@ from holdfast.identity.guards import Needs
 from holdfast.identity.permissions import MATRIX, Permission, Role, may
 
 # What is for staff by its path, unless a client proves the booking to be theirs.
-FOR_STAFF = re.compile(r"\w+ /api/admin/|GET /api/booking/appointments")
+FOR_STAFF = re.compile(r"\w+ /api/admin/|\w+ /api/booking/appointments")
 SOMETHING = "00000000-0000-4000-8000-000000000000"
 
 
@@ -88,6 +89,15 @@ def test_no_route_opens_to_what_is_no_key(
         assert answer.headers["www-authenticate"] == "Bearer"
         bodies.add(answer.text)
     assert len(bodies) == 1
+
+
+@pytest.mark.parametrize("body", NOT_OBJECTS.values(), ids=NOT_OBJECTS)
+def test_what_is_no_object_is_refused_to_staff_too(served: Clients, keys: dict[Role, str], body: bytes) -> None:
+    """A body of staff that is no JSON object is malformed, or names what is not there; it is never an error of ours (H-1)."""
+    for method, path, _ in STAFF_ROUTES:
+        if method in {"POST", "PATCH"}:
+            answer = served.http.request(method, filled(path), headers=bearer(keys[Role.OWNER]), content=body)
+            problem(answer, 400, "validation_failed")
 
 
 def test_staff_read_an_appointment(clients: Clients, keys: dict[Role, str], day: date) -> None:

@@ -171,8 +171,15 @@ def test_the_contract_is_documented(clients: Clients) -> None:
         f"{booking}/capacity": {"get"},
         f"{booking}/reservations/{{reservation_id}}": {"get", "delete"},
         f"{booking}/reservations/{{reservation_id}}/extend": {"post"},
+        f"{booking}/appointments": {"get", "post"},
         f"{booking}/appointments/{{appointment_id}}": {"get", "patch"},
         f"{booking}/appointments/{{appointment_id}}/cancel": {"post"},
+        f"{booking}/appointments/{{appointment_id}}/refund": {"post"},
+        f"{booking}/appointments/{{appointment_id}}/outcome": {"post"},
+        "/api/admin/blocks": {"post"},
+        "/api/admin/blocks/{block_id}": {"delete"},
+        "/api/admin/schedules/{schedule_id}": {"patch"},
+        "/api/admin/resources/{resource_id}": {"patch"},
         CLEANUP: {"get"},
         "/health": {"get"},
         "/health/ready": {"get"},
@@ -191,8 +198,12 @@ def test_the_contract_is_documented(clients: Clients) -> None:
     assert keyed == {
         f"{booking}/reserve",
         f"{booking}/book",
+        f"{booking}/appointments",
         f"{booking}/appointments/{{appointment_id}}",
         f"{booking}/appointments/{{appointment_id}}/cancel",
+        f"{booking}/appointments/{{appointment_id}}/refund",
+        f"{booking}/appointments/{{appointment_id}}/outcome",
+        "/api/admin/blocks",
     }
 
 

@@ -11,10 +11,19 @@
 -- locked FOR NO KEY UPDATE on every path (FOR UPDATE would deadlock against the KEY SHARE of the foreign keys).
 
 do $$
+declare
+    outdated regprocedure;
 begin
     if to_regtype('admission_request') is not null then
         drop type admission_request cascade;
     end if;
+    -- These have got arguments since: a former one beside its successor would make every call ambiguous.
+    for outdated in select p.oid::regprocedure from pg_proc p
+                     where p.pronamespace = 'public'::regnamespace
+                       and p.proname in ('choose_resources', 'record_changes', 'move_booking')
+    loop
+        execute format('drop function %s', outdated);
+    end loop;
 end $$;
 
 create type admission_request as (
@@ -171,7 +180,8 @@ $$;
 -- 64 nobody is counted, so that a choice among a thousand does not cost a thousand counts.
 create or replace function choose_resources(
     p_business_id uuid, p_needs jsonb, p_days jsonb, p_starts timestamptz, p_during tstzrange, p_party integer,
-    p_now timestamptz, p_picked jsonb default '[]', p_without uuid default null, p_day tstzrange default null
+    p_now timestamptz, p_picked jsonb default '[]', p_without uuid default null, p_day tstzrange default null,
+    p_ignores_busy boolean default false
 ) returns uuid[]
 language plpgsql stable as $$
 declare
@@ -201,9 +211,10 @@ begin
                        and tstzrange((it ->> 1)::timestamptz, (it ->> 2)::timestamptz) && p_during))
            and places_peak(p_business_id, r.id, p_during, p_now, p_without)
                + case when r.capacity > 1 then p_party else 1 end <= r.capacity
-           and not exists (select from calendar_busy_intervals busy
-                            where busy.business_id = p_business_id and busy.resource_id = r.id
-                              and busy.during && p_during)
+           and (p_ignores_busy or not exists (
+                    select from calendar_busy_intervals busy
+                     where busy.business_id = p_business_id and busy.resource_id = r.id
+                       and busy.during && p_during))
            and (r.daily_limit is null or r.daily_limit >
                     bookings_beginning(p_business_id, r.id, (p_days -> r.id::text ->> 0)::timestamptz,
                                        (p_days -> r.id::text ->> 1)::timestamptz, p_now, p_without)
@@ -606,12 +617,12 @@ end $$;
 -- One audit entry and one event for each booking, at the version that it has now.
 create or replace function record_changes(
     p_business_id uuid, p_booking_ids uuid[], p_action text, p_from_state text, p_actor text, p_reason text,
-    p_event text, p_payload jsonb default '{}'
+    p_event text, p_payload jsonb default '{}', p_actor_id uuid default null
 ) returns void
 language sql set timezone = 'UTC' as $$
     insert into audit_log (business_id, aggregate_id, version, aggregate_type, action, from_state, to_state, actor,
-                           reason)
-    select b.business_id, b.id, b.version, 'booking', p_action, p_from_state, b.state, p_actor, p_reason
+                           actor_id, reason)
+    select b.business_id, b.id, b.version, 'booking', p_action, p_from_state, b.state, p_actor, p_actor_id, p_reason
       from unnest(p_booking_ids) changed
      cross join lateral (select * from bookings o
                           where o.business_id = p_business_id and o.id = changed offset 0) b;
@@ -755,12 +766,57 @@ language sql stable security definer set search_path = public, pg_temp as $$
     select v.id, v.business_id from services v where v.id = any (p_ids)
 $$;
 
+-- Takes the places of one booking on resources that were chosen for it; those with several places or a daily limit are
+-- locked. Null when it has them all; otherwise the caller rolls back, and asks again after a sweep (spent) or at once
+-- (again).
+create or replace function take_places(
+    p_business_id uuid, p_booking_id uuid, p_chosen uuid[], p_during tstzrange, p_party integer, p_days jsonb,
+    p_now timestamptz
+) returns text
+language plpgsql as $$
+declare
+    v_taken integer;
+    v_ok boolean;
+    x record;
+begin
+    with taken as (
+        insert into claims (business_id, resource_id, capacity, seat, during, booking_id)
+        select p_business_id, r.id, 1, 1, p_during, p_booking_id
+          from resources r
+         where r.business_id = p_business_id and r.id = any (p_chosen) and r.capacity = 1
+         order by r.id
+        on conflict on constraint claims_no_overlap do nothing
+        returning 1
+    )
+    select count(*) into v_taken from taken;
+    v_ok := v_taken = (select count(*) from resources r
+                        where r.business_id = p_business_id and r.id = any (p_chosen) and r.capacity = 1);
+    for x in select r.id, r.capacity, r.daily_limit, p_days -> r.id::text as day from resources r
+              where r.business_id = p_business_id and r.id = any (p_chosen)
+                and (r.capacity > 1 or r.daily_limit is not null) order by r.id
+    loop
+        exit when not v_ok;
+        v_ok := coalesce(x.daily_limit > bookings_beginning(
+                    p_business_id, x.id, (x.day ->> 0)::timestamptz, (x.day ->> 1)::timestamptz, p_now,
+                    p_booking_id), true)
+                and (x.capacity = 1 or take_seats(p_business_id, x.id, x.capacity, p_during, p_party, p_booking_id));
+    end loop;
+    if v_ok then
+        return null;
+    end if;
+    return case when exists (
+        select from claims c join bookings b on b.business_id = c.business_id and b.id = c.booking_id
+         where c.business_id = p_business_id and c.resource_id = any (p_chosen) and c.during && p_during
+           and b.state = 'held' and b.expires_at <= p_now) then 'spent' else 'again' end;
+end $$;
+
 -- Moves a confirmed appointment: takes the new place and frees the old one (B-16). The caller rolls back unless the
 -- outcome is moved. p_request is an admission_request of which schedule, or service, needs, days and the times
 -- count. Outcomes: moved, refused, full, spent, again, unchanged, stale, too_soon, too_far, unknown_schedule,
 -- started, price_differs, not_confirmed (state), version_conflict (version).
 create or replace function move_booking(
-    p_business_id uuid, p_booking_id uuid, p_expected_version integer, p_request jsonb, p_actor text, p_reason text
+    p_business_id uuid, p_booking_id uuid, p_expected_version integer, p_request jsonb, p_actor text, p_reason text,
+    p_actor_id uuid default null
 ) returns jsonb
 language plpgsql security definer
 set search_path = public, pg_temp set timezone = 'UTC' set lock_timeout = '5s'
@@ -772,11 +828,9 @@ declare
     v_booking bookings;
     v_schedule program_schedules;
     v_chosen uuid[] := '{}';
-    v_taken integer;
     v_price bigint;
     v_claims tstzrange := tstzrange(q.claims_from, q.claims_to);
     v_outcome text;
-    x record;
 begin
     select * into v_before from bookings b where b.business_id = p_business_id and b.id = p_booking_id;
     if q.schedule is null then
@@ -828,39 +882,7 @@ begin
         q.ends := v_schedule.ends_at;
     elsif v_outcome is null then
         delete from claims c where c.business_id = p_business_id and c.booking_id = p_booking_id;
-        with taken as (
-            insert into claims (business_id, resource_id, capacity, seat, during, booking_id)
-            select p_business_id, r.id, 1, 1, v_claims, p_booking_id
-              from resources r
-             where r.business_id = p_business_id and r.id = any (v_chosen) and r.capacity = 1
-             order by r.id
-            on conflict on constraint claims_no_overlap do nothing
-            returning 1
-        )
-        select count(*) into v_taken from taken;
-        if v_taken < (select count(*) from resources r
-                       where r.business_id = p_business_id and r.id = any (v_chosen) and r.capacity = 1) then
-            v_outcome := 'again';
-        end if;
-        for x in select r.id, r.capacity, r.daily_limit, q.days -> r.id::text as day from resources r
-                  where r.business_id = p_business_id and r.id = any (v_chosen)
-                    and (r.capacity > 1 or r.daily_limit is not null) order by r.id
-        loop
-            if v_outcome is null and (
-                   x.daily_limit <= bookings_beginning(
-                       p_business_id, x.id, (x.day ->> 0)::timestamptz, (x.day ->> 1)::timestamptz, v_now,
-                       p_booking_id)
-                   or x.capacity > 1 and not take_seats(
-                       p_business_id, x.id, x.capacity, v_claims, v_booking.party_size, p_booking_id)) then
-                v_outcome := 'again';
-            end if;
-        end loop;
-        if v_outcome = 'again' and exists (
-               select from claims c join bookings b on b.business_id = c.business_id and b.id = c.booking_id
-                where c.business_id = p_business_id and c.resource_id = any (v_chosen) and c.during && v_claims
-                  and b.state = 'held' and b.expires_at <= v_now) then
-            v_outcome := 'spent';
-        end if;
+        v_outcome := take_places(p_business_id, p_booking_id, v_chosen, v_claims, v_booking.party_size, q.days, v_now);
     end if;
 
     if v_outcome is null then
@@ -871,7 +893,7 @@ begin
         perform record_changes(
             p_business_id, array[p_booking_id], 'reschedule', v_booking.state, p_actor, p_reason,
             'AppointmentRescheduled',
-            jsonb_build_object('previousStart', v_booking.starts_at, 'previousEnd', v_booking.ends_at));
+            jsonb_build_object('previousStart', v_booking.starts_at, 'previousEnd', v_booking.ends_at), p_actor_id);
         v_outcome := 'moved';
     end if;
     return jsonb_build_object('outcome', v_outcome, 'state', v_booking.state, 'version', v_booking.version,
@@ -1017,7 +1039,7 @@ declare
                               'businesses_with_spent_holds', 'move_booking', 'take_whole_resource',
                               'change_capacity', 'occupation', 'record_changes'];
     inner_parts text[] := array['booked_before', 'places_peak', 'claim_is_spent', 'take_seats', 'choose_resources',
-                                'withdraw_claims', 'bookings_beginning', 'key_answers'];
+                                'withdraw_claims', 'bookings_beginning', 'key_answers', 'take_places'];
 begin
     for f in select p.oid::regprocedure from pg_proc p
               where p.pronamespace = 'public'::regnamespace and p.proname = any (entrances || inner_parts)

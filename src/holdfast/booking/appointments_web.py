@@ -1,5 +1,6 @@
 """Appointments over HTTP: for the client who has the booking's token, and for staff who have a key."""
 
+from contextlib import AbstractAsyncContextManager, nullcontext
 from uuid import UUID
 
 from litestar import Response, get, patch, post
@@ -7,17 +8,15 @@ from litestar.params import FromPath
 
 from holdfast.booking import bookings, views
 from holdfast.booking.bookings import Booking, Contact
-from holdfast.booking.calls import Call, desk_of, expected_version, key_of, located, named_business, place_named
+from holdfast.booking.calls import Call, desk_of, expected_version, key_of, located, own_appointment, place_named
 from holdfast.booking.changes import cancel_appointment, reschedule
-from holdfast.booking.errors import AppointmentNotFound, ReservationNotFoundOrExpired
+from holdfast.booking.errors import AppointmentNotFound, NotesUnavailable, ReservationNotFoundOrExpired
+from holdfast.booking.history import CLIENT, Actor, told_in_words
 from holdfast.identity.guards import Needs, staff_or_none
 from holdfast.identity.permissions import Permission
 from holdfast.kernel.documents import documented
 from holdfast.kernel.errors import AuthenticationRequired, ValidationFailed
-from holdfast.kernel.http import decode, json_response, uuid_or_none
-
-# What no booking has.
-_NO_ID = UUID(int=0)
+from holdfast.kernel.http import decode, json_response
 
 
 @get(
@@ -33,40 +32,54 @@ async def read_appointment(request: Call, appointment_id: FromPath[str]) -> Resp
 
 @patch(
     "/api/booking/appointments/{appointment_id:str}",
+    guards=[Needs(Permission.CHANGE_APPOINTMENTS, or_client=True)],
     opt=documented(
         views.ChangeBody,
         headers=("Idempotency-Key", "If-Match"),
         answers=(views.ChangedView, views.AppointmentView),
-        security="BookingToken",
+        security=("BookingToken", "StaffKey"),
     ),
 )
 async def change(request: Call, appointment_id: FromPath[str]) -> Response[bytes]:
-    """Move an appointment to another place, or change its contact."""
+    """Move an appointment to another place, or change its contact.
+
+    Staff name the version that they saw. Who comes too late is told what was changed, by whom and when.
+    """
     data = decode(views.ChangeBody, await request.body())
     expected = expected_version(request, data.expected_version)
     zone = views.checked_zone(data.timezone)
     booking = await _proven(request, appointment_id, request.headers.get("Booking-Token"), data.business_id)
+    if data.note is not None:
+        raise NotesUnavailable
     contact = Contact(data.guest_email, data.guest_phone, data.guest_name, zone, data.locale)
     changes_contact = contact != Contact()
     if data.moves == changes_contact:
         raise ValidationFailed.at("body", "give either a new time (slotStart and slotEnd, or scheduleId) or a contact")
-    desk = desk_of(request)
-    if changes_contact:
-        changed = await desk.database.run(
-            booking.business_id,
-            lambda tx: bookings.change_contact(tx, booking.id, contact, expected_version=expected),
-        )
-        return _appointment(changed)
-    key = key_of(request, data, f"reschedule {booking.id}")
-    wish = place_named(data, key, booking.party_size, service_id=data.service_id or booking.service_id)
-    moved = await reschedule(desk, booking, wish, expected_version=expected, reason=data.reason)
+    desk, actor = desk_of(request), _actor(request)
+    async with _told(request, booking, expected):
+        if changes_contact:
+            changed = await desk.database.run(
+                booking.business_id,
+                lambda tx: bookings.change_contact(tx, booking.id, contact, expected_version=expected, actor=actor),
+            )
+            return _appointment(changed)
+        key = key_of(request, data, f"reschedule {booking.id}")
+        wish = place_named(data, key, booking.party_size, service_id=data.service_id or booking.service_id)
+        moved = await reschedule(desk, booking, wish, expected_version=expected, reason=data.reason, actor=actor)
     return json_response(moved, headers={"ETag": f'"{moved.version}"'})
 
 
 @post(
     "/api/booking/appointments/{appointment_id:str}/cancel",
     status_code=200,
-    opt=documented(views.CancelBody, headers=("Idempotency-Key", "If-Match"), answers=views.ChangedView),
+    guards=[Needs(Permission.CHANGE_APPOINTMENTS, or_client=True)],
+    opt=documented(
+        views.CancelBody,
+        headers=("Idempotency-Key", "If-Match"),
+        answers=views.ChangedView,
+        # A client's token is in the body.
+        security=(None, "StaffKey"),
+    ),
 )
 async def cancel(request: Call, appointment_id: FromPath[str]) -> Response[bytes]:
     """Cancel an appointment; its place is free at once."""
@@ -74,9 +87,15 @@ async def cancel(request: Call, appointment_id: FromPath[str]) -> Response[bytes
     expected = expected_version(request, data.expected_version)
     booking = await _proven(request, appointment_id, data.cancellation_token, data.business_id)
     key = key_of(request, data, f"cancel {booking.id}")
-    answer = await cancel_appointment(
-        desk_of(request).database, booking, key, expected_version=expected, reason=data.reason
-    )
+    async with _told(request, booking, expected):
+        answer = await cancel_appointment(
+            desk_of(request).database,
+            booking,
+            key,
+            expected_version=expected,
+            reason=data.reason,
+            actor=_actor(request),
+        )
     return json_response(answer)
 
 
@@ -90,7 +109,7 @@ async def _proven(request: Call, text: str, token: str | None, named: UUID | Non
     """
     staff = staff_or_none(request)
     if staff is not None:
-        return await _own(request, staff.business_id, text, named)
+        return await own_appointment(request, staff, text, named)
     try:
         booking_id, business_id = await located(request, text, named)
     except ReservationNotFoundOrExpired:
@@ -103,17 +122,15 @@ async def _proven(request: Call, text: str, token: str | None, named: UUID | Non
     return booking
 
 
-async def _own(request: Call, business_id: UUID, text: str, named: UUID | None) -> Booking:
-    """Return an appointment of the business whose staff call.
+def _actor(request: Call) -> Actor:
+    staff = staff_or_none(request)
+    return CLIENT if staff is None else Actor.of(staff)
 
-    Looked for in that business only: for an id of another tenant the same is done as for one that nobody has (H-4).
-    """
-    others = {named, named_business(request)} - {None, business_id}
-    async with desk_of(request).database.transaction(business_id) as tx:
-        booking = await bookings.read_appointment(tx, uuid_or_none(text) or _NO_ID)
-    if others:
-        raise AppointmentNotFound
-    return booking
+
+def _told(request: Call, booking: Booking, expected: int | None) -> AbstractAsyncContextManager[None]:
+    if staff_or_none(request) is None:
+        return nullcontext()
+    return told_in_words(desk_of(request).database, booking.business_id, booking.id, expected)
 
 
 def _appointment(booking: Booking) -> Response[bytes]:

@@ -18,7 +18,9 @@ from holdfast.booking.errors import (
     NotChangeable,
     ReservationNotFoundOrExpired,
     VersionConflict,
+    VersionRequired,
 )
+from holdfast.booking.history import CLIENT, Actor
 from holdfast.booking.states import UNCOMMITTED, BookingState
 from holdfast.kernel.database import Transaction
 
@@ -110,7 +112,7 @@ async def find_answer(tx: Transaction, key: Keyed) -> Any | None:
     return rows[0]["answer"]
 
 
-async def keep_answer(tx: Transaction, key: Keyed, booking_id: UUID, answer: object) -> None:
+async def keep_answer(tx: Transaction, key: Keyed, booking_id: UUID | None, answer: object) -> None:
     """Write down what a request was answered, in the transaction of its effect."""
     if key.key is not None:
         await tx.run(
@@ -187,28 +189,32 @@ async def release(tx: Transaction, booking_id: UUID) -> None:
     await tx.run(queries["free_places"], {"business_id": tx.business_id, "id": booking_id})
 
 
-async def cancel(tx: Transaction, booking_id: UUID, *, expected_version: int | None, reason: str | None) -> Booking:
-    """Cancel a confirmed appointment for its client and free its place, once.
+async def cancel(
+    tx: Transaction, booking_id: UUID, *, expected_version: int | None, reason: str | None, actor: Actor = CLIENT
+) -> Booking:
+    """Cancel a confirmed appointment and free its place, once.
 
-    Raises AlreadyCancelled, NotChangeable, CancellationClosed, VersionConflict, AppointmentNotFound.
+    Raises AlreadyCancelled and what check_changeable raises, AppointmentNotFound.
     """
-    before = await _lock_appointment(tx, booking_id)
-    check_changeable(before, expected_version)
+    before = await lock_appointment(tx, booking_id)
+    if before.state == BookingState.CANCELLED:
+        raise AlreadyCancelled
+    check_changeable(before, expected_version, actor)
     await tx.run(queries["cancel_appointment"], {"business_id": tx.business_id, "id": booking_id})
     await tx.run(queries["free_places"], {"business_id": tx.business_id, "id": booking_id})
-    await _record(tx, before, "cancel", "AppointmentCancelled", reason)
+    await record(tx, before, "cancel", "AppointmentCancelled", actor, reason)
     return await read_appointment(tx, booking_id)
 
 
 async def change_contact(
-    tx: Transaction, booking_id: UUID, contact: Contact, *, expected_version: int | None
+    tx: Transaction, booking_id: UUID, contact: Contact, *, expected_version: int | None, actor: Actor = CLIENT
 ) -> Booking:
     """Change the contact of a confirmed appointment.
 
-    Raises NotChangeable, VersionConflict, AppointmentNotFound.
+    Raises what check_changeable raises but CancellationClosed, AppointmentNotFound.
     """
-    before = await _lock_appointment(tx, booking_id)
-    check_changeable(before, expected_version, with_notice=False)
+    before = await lock_appointment(tx, booking_id)
+    check_changeable(before, expected_version, actor, with_notice=False)
     await tx.run(
         queries["change_contact"],
         {
@@ -221,7 +227,7 @@ async def change_contact(
             "locale": contact.locale,
         },
     )
-    await _record(tx, before, "change_contact", "AppointmentUpdated", None)
+    await record(tx, before, "change_contact", "AppointmentUpdated", actor, None)
     return await read_appointment(tx, booking_id)
 
 
@@ -238,7 +244,13 @@ _decode_move = msgspec.json.Decoder(Move).decode
 
 
 async def move(
-    tx: Transaction, booking_id: UUID, request: Request, *, expected_version: int | None, reason: str | None
+    tx: Transaction,
+    booking_id: UUID,
+    request: Request,
+    *,
+    expected_version: int | None,
+    reason: str | None,
+    actor: Actor = CLIENT,
 ) -> Move:
     """Try to move an appointment to another place; the caller rolls back unless the outcome is `moved`."""
     text = await tx.value(
@@ -248,26 +260,42 @@ async def move(
             "id": booking_id,
             "expected_version": expected_version,
             "request": msgspec.json.encode(request).decode(),
-            "actor": "client",
+            "actor": actor.kind,
+            "actor_id": actor.id,
             "reason": reason,
         },
     )
     return _decode_move(text)
 
 
-def check_changeable(booking: Booking, expected_version: int | None, *, with_notice: bool = True) -> None:
-    """Let a client change a booking only while it is confirmed, unchanged since they saw it, and in time.
+def check_version(booking: Booking, expected_version: int | None, actor: Actor) -> None:
+    """Let a booking be changed only as it was seen; staff have to say how they saw it.
 
-    Raises AlreadyCancelled, NotChangeable, VersionConflict, CancellationClosed.
+    Raises VersionRequired, VersionConflict.
     """
+    if expected_version is None and not actor.is_client:
+        raise VersionRequired
+    if expected_version is not None and expected_version != booking.version:
+        raise VersionConflict(details={"currentVersion": booking.version})
+
+
+def check_changeable(
+    booking: Booking, expected_version: int | None, actor: Actor = CLIENT, *, with_notice: bool = True
+) -> None:
+    """Let a booking be changed only while it is confirmed, as it was seen, and by a client only in time.
+
+    Raises AlreadyCancelled, NotChangeable, VersionRequired, VersionConflict, CancellationClosed.
+    """
+    if not actor.is_client:
+        # Whatever has become of it: that it was changed, and by whom, tells more than what it is now.
+        check_version(booking, expected_version, actor)
     if booking.state == BookingState.CANCELLED:
         raise AlreadyCancelled
     if booking.state != BookingState.CONFIRMED:
         raise NotChangeable(details={"status": booking.state})
-    if expected_version is not None and expected_version != booking.version:
-        raise VersionConflict(details={"currentVersion": booking.version})
+    check_version(booking, expected_version, actor)
     until = booking.starts_at - timedelta(minutes=booking.cancel_notice_minutes)
-    if with_notice and booking.now >= until:
+    if with_notice and actor.is_client and booking.now >= until:
         raise CancellationClosed(details={"until": until})
 
 
@@ -276,12 +304,17 @@ async def _lock(tx: Transaction, booking_id: UUID) -> Booking:
     return await read_reservation(tx, booking_id)
 
 
-async def _lock_appointment(tx: Transaction, booking_id: UUID) -> Booking:
+async def lock_appointment(tx: Transaction, booking_id: UUID) -> Booking:
+    """Return an appointment, locked with all that changing it may touch.
+
+    Raises AppointmentNotFound.
+    """
     await tx.run(queries["lock_booking"], {"business_id": tx.business_id, "id": booking_id})
     return await read_appointment(tx, booking_id)
 
 
-async def _record(tx: Transaction, before: Booking, action: str, event: str, reason: str | None) -> None:
+async def record(tx: Transaction, before: Booking, action: str, event: str, actor: Actor, reason: str | None) -> None:
+    """Write the audit entry and the event of a change that was just made."""
     await tx.run(
         queries["record_change"],
         {
@@ -289,7 +322,8 @@ async def _record(tx: Transaction, before: Booking, action: str, event: str, rea
             "id": before.id,
             "action": action,
             "from_state": before.state,
-            "actor": "client",
+            "actor": actor.kind,
+            "actor_id": actor.id,
             "reason": reason,
             "event": event,
         },

@@ -1,12 +1,23 @@
-"""Changes of an appointment by its client, each one transaction with its key, its answer and its alternatives."""
+"""Changes of an appointment, each one transaction with its key, its answer and its alternatives."""
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
+from typing import NoReturn, TypeVar
 
 import msgspec
 
 from holdfast.booking import bookings
 from holdfast.booking.admission import Request, place_of
-from holdfast.booking.bookings import Booking, Keyed, Move, check_changeable, find_answer, keep_answer
+from holdfast.booking.bookings import (
+    Booking,
+    Keyed,
+    Move,
+    check_changeable,
+    find_answer,
+    keep_answer,
+    lock_appointment,
+)
 from holdfast.booking.errors import (
     CapacityExceeded,
     NotChangeable,
@@ -16,12 +27,16 @@ from holdfast.booking.errors import (
     UnknownSchedule,
     VersionConflict,
 )
+from holdfast.booking.history import CLIENT, Actor
 from holdfast.booking.reservations import Place, Reservations, Wish, raise_too
+from holdfast.booking.terms import PUBLIC, STAFF
 from holdfast.booking.views import ChangedView
 from holdfast.kernel.database import Database, Transaction
-from holdfast.kernel.errors import TryLater, UserError, ValidationFailed
+from holdfast.kernel.errors import TryLater, ValidationFailed
 
 _ASKS = 40
+
+V = TypeVar("V", bound=ChangedView)
 
 
 class _NotMoved(Exception):
@@ -29,43 +44,78 @@ class _NotMoved(Exception):
         self.move = move
 
 
+async def once(
+    database: Database,
+    booking: Booking,
+    key: Keyed,
+    shape: type[V],
+    change: Callable[[Transaction], Awaitable[Booking]],
+) -> V:
+    """Change an appointment and return the answer; for the same key the same answer, and no second change.
+
+    Raises what the change raises, and IdempotencyKeyReused.
+    """
+
+    async def work(tx: Transaction) -> V:
+        # Locked before the key is looked for, so that of two with one key the second finds what the first was told.
+        await lock_appointment(tx, booking.id)
+        answered = await _answered(tx, key, shape)
+        return answered or await _answer(tx, key, await change(tx), shape)
+
+    return await database.run(booking.business_id, work)
+
+
 async def cancel_appointment(
-    database: Database, booking: Booking, key: Keyed, *, expected_version: int | None, reason: str | None
+    database: Database,
+    booking: Booking,
+    key: Keyed,
+    *,
+    expected_version: int | None,
+    reason: str | None,
+    actor: Actor = CLIENT,
 ) -> ChangedView:
     """Cancel an appointment and return the answer; the same one for the same key.
 
     Raises what bookings.cancel raises, and IdempotencyKeyReused.
     """
-
-    async def work(tx: Transaction) -> ChangedView:
-        try:
-            cancelled = await bookings.cancel(tx, booking.id, expected_version=expected_version, reason=reason)
-        except UserError:
-            # It may have been cancelled with this very key, before or while this one waited for the lock.
-            answered = await _answered(tx, key)
-            if answered is None:
-                raise
-            return answered
-        return await _answer(tx, key, cancelled)
-
-    return await database.run(booking.business_id, work)
+    change = partial(
+        bookings.cancel, booking_id=booking.id, expected_version=expected_version, reason=reason, actor=actor
+    )
+    return await once(database, booking, key, ChangedView, change)
 
 
-async def _answered(tx: Transaction, key: Keyed) -> ChangedView | None:
+async def _answered(tx: Transaction, key: Keyed, shape: type[V]) -> V | None:
     found = await find_answer(tx, key)
-    return None if found is None else msgspec.convert({**found, "replayed": True}, ChangedView)
+    return None if found is None else msgspec.convert({**found, "replayed": True}, shape)
 
 
-async def _answer(tx: Transaction, key: Keyed, booking: Booking) -> ChangedView:
-    shown = ChangedView.of(booking)
+async def _answer(tx: Transaction, key: Keyed, booking: Booking, shape: type[V]) -> V:
+    shown = shape.of(booking)
     await keep_answer(tx, key, booking.id, shown)
     return shown
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asks for a change, of which version, and why."""
+
+    expected_version: int | None
+    reason: str | None
+    actor: Actor = CLIENT
+
+
 async def reschedule(
-    desk: Reservations, booking: Booking, wish: Wish, *, expected_version: int | None, reason: str | None
+    desk: Reservations,
+    booking: Booking,
+    wish: Wish,
+    *,
+    expected_version: int | None,
+    reason: str | None,
+    actor: Actor = CLIENT,
 ) -> ChangedView:
     """Move an appointment to the place that is wished for, or change nothing.
+
+    Staff may move off the grid of slots, inside the notice and beyond the horizon, also into the past.
 
     Raises SlotConflict with alternatives, CapacityExceeded, VersionConflict, PriceDiffers, NotChangeable,
     CancellationClosed, SlotNotOffered, IdempotencyKeyReused and what finding the place raises.
@@ -73,21 +123,23 @@ async def reschedule(
     if (wish.schedule_id is None) != (booking.schedule_id is None):
         raise ValidationFailed.at("scheduleId", "an appointment moves from slot to slot, or from schedule to schedule")
 
+    asked = Asked(expected_version, reason, actor)
+    terms = PUBLIC if actor.is_client else STAFF
     for _ in range(_ASKS):
         async with desk.database.transaction(booking.business_id) as tx:
-            answered = await _answered(tx, wish.key)
-            if answered is not None:
-                return answered
-            check_changeable(await bookings.read_appointment(tx, booking.id), expected_version)
-        place = None if wish.schedule_id is not None else await desk.find_place(booking.business_id, wish)
+            # Read before the key is looked for: this very request, sent twice, may be done in between.
+            now = await bookings.read_appointment(tx, booking.id)
+            answered = await _answered(tx, wish.key, ChangedView)
+        if answered is not None:
+            return answered
+        check_changeable(now, expected_version, actor)
+        place = None if wish.schedule_id is not None else await desk.find_place(booking.business_id, wish, terms)
         if place is not None and place.service.price_minor != booking.price_minor:
             if await desk.snapshots.newer_than(place.snapshot) is None:
                 raise PriceDiffers
             continue
         try:
-            work = partial(
-                _move, booking=booking, wish=wish, place=place, expected_version=expected_version, reason=reason
-            )
+            work = partial(_move, booking=booking, wish=wish, place=place, asked=asked)
             return await desk.database.run(booking.business_id, work)
         except _NotMoved as refused:
             outcome = refused.move.outcome
@@ -96,20 +148,14 @@ async def reschedule(
             elif outcome == "stale":
                 await desk.snapshots.refresh(booking.business_id)
             elif outcome != "again":
-                raise await _refusal(desk, booking, place, refused.move) from None
+                return await _done_meanwhile(desk, booking, wish.key) or await _refuse(
+                    desk, booking, place, refused.move, asked
+                )
     raise TryLater
 
 
-async def _move(
-    tx: Transaction,
-    *,
-    booking: Booking,
-    wish: Wish,
-    place: Place | None,
-    expected_version: int | None,
-    reason: str | None,
-) -> ChangedView:
-    answered = await _answered(tx, wish.key)
+async def _move(tx: Transaction, *, booking: Booking, wish: Wish, place: Place | None, asked: Asked) -> ChangedView:
+    answered = await _answered(tx, wish.key, ChangedView)
     if answered is not None:
         return answered
     request = Request(id=booking.id, operation=wish.key.operation, party=booking.party_size, schedule=wish.schedule_id)
@@ -120,31 +166,47 @@ async def _move(
             request.needs, request.solo = [[request.solo]], None
         request.service = place.service.id
         request.catalog = place.snapshot.version
-        request.notice_seconds = place.service.min_notice_minutes * 60
-        request.horizon_seconds = place.service.max_horizon_days * 86_400
-    move = await bookings.move(tx, booking.id, request, expected_version=expected_version, reason=reason)
+        if asked.actor.is_client:
+            request.notice_seconds = place.service.min_notice_minutes * 60
+            request.horizon_seconds = place.service.max_horizon_days * 86_400
+    move = await bookings.move(
+        tx,
+        booking.id,
+        request,
+        expected_version=asked.expected_version,
+        reason=asked.reason,
+        actor=asked.actor,
+    )
     if move.outcome not in ("moved", "unchanged"):
         raise _NotMoved(move)
-    return await _answer(tx, wish.key, await bookings.read_appointment(tx, booking.id))
+    return await _answer(tx, wish.key, await bookings.read_appointment(tx, booking.id), ChangedView)
 
 
-async def _refusal(desk: Reservations, booking: Booking, place: Place | None, move: Move) -> Exception:
+async def _done_meanwhile(desk: Reservations, booking: Booking, key: Keyed) -> ChangedView | None:
+    """Return the answer to this very request if it was sent twice, and the other one was faster."""
+    async with desk.database.transaction(booking.business_id) as tx:
+        return await _answered(tx, key, ChangedView)
+
+
+async def _refuse(desk: Reservations, booking: Booking, place: Place | None, move: Move, asked: Asked) -> NoReturn:
     outcome = move.outcome
+    if outcome == "not_confirmed" and not asked.actor.is_client and asked.expected_version != move.version:
+        outcome = "version_conflict"
     if outcome == "refused":
         assert place is not None, "only slots are refused"
         details = await desk.conflict_details(booking.business_id, place, booking.party_size)
-        return SlotConflict.of_reschedule(details)
+        raise SlotConflict.of_reschedule(details)
     if outcome in ("too_soon", "too_far"):
         raise_too(outcome)
     if outcome == "version_conflict":
-        return VersionConflict(details={"currentVersion": move.version})
+        raise VersionConflict(details={"currentVersion": move.version})
     if outcome == "full":
-        return CapacityExceeded(details={"placesLeft": move.left})
+        raise CapacityExceeded(details={"placesLeft": move.left})
     if outcome == "not_confirmed":
-        return NotChangeable(details={"status": move.state})
+        raise NotChangeable(details={"status": move.state})
     refusals: dict[str, type[Exception]] = {
         "unknown_schedule": UnknownSchedule,
         "started": ScheduleStarted,
         "price_differs": PriceDiffers,
     }
-    return refusals[outcome]()
+    raise refusals[outcome]

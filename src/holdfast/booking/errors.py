@@ -116,6 +116,44 @@ class VersionConflict(UserError):
     constraint = "bookings_version_step"
 
 
+class VersionRequired(UserError):
+    """Staff name the version that they saw, by `If-Match` or `expectedVersion`, so that no change is overwritten."""
+
+    code, status = "version_required", 428
+    message = "Name the version of the appointment that you saw, by If-Match or expectedVersion"
+
+
+class AlreadyRefunded(UserError):
+    """The appointment is refunded; its place was given back once."""
+
+    code, status, message = "ALREADY_REFUNDED", 400, "This appointment is already refunded"
+
+
+class RefundNotAllowed(UserError):
+    """Only a confirmed appointment can be refunded; `details.status` says what it is."""
+
+    code, status, message = "REFUND_NOT_ALLOWED", 409, "Only a confirmed appointment can be refunded"
+
+
+class OutcomeTooEarly(UserError):
+    """Whether somebody came is known from the start on; `details.start` says when that is."""
+
+    code, status, message = "outcome_too_early", 409, "This appointment has not started yet"
+
+
+class NotesUnavailable(UserError):
+    """Notes about people are kept as ciphertext only, and this release cannot encrypt them; nothing was changed."""
+
+    code, status = "notes_unavailable", 422
+    message = "Notes cannot be kept yet: they will be stored encrypted only. Nothing was changed"
+
+
+class TimeTaken(UserError):
+    """The resource is taken in this time; `details.conflicts` says by what, from when to when."""
+
+    code, status, message = "time_taken", 409, "The resource is taken in this time"
+
+
 class PriceDiffers(UserError):
     """An appointment moves only to an offering of equal price."""
 

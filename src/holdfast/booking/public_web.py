@@ -10,6 +10,7 @@ from litestar import Request, Response, get
 from litestar.params import FromPath
 
 from holdfast.availability.walltime import day_bounds, local_day, local_text, utc_text
+from holdfast.booking.calls import date_in, number_in
 from holdfast.booking.errors import PaymentsUnavailable, UnknownResource
 from holdfast.booking.free_time import free_days
 from holdfast.booking.schedules import list_schedules
@@ -193,7 +194,7 @@ async def slots(request: Call) -> Response[bytes]:
         first,
         last,
         resource_id=_resource(asked.get("resource_id")),
-        party=_number(asked.get("party_size"), "party_size", 1, 1, 1_000_000),
+        party=number_in(asked.get("party_size"), "party_size", 1, 1, 1_000_000),
     )
     answer = SlotsView(
         zone,
@@ -239,11 +240,11 @@ async def schedules(request: Call, slug: FromPath[str]) -> Response[bytes]:
         raise UnknownProgram
     if program.payment_policy == "prepay":
         raise PaymentsUnavailable
-    first = _date(asked.get("from"), "from")
-    last = _date(asked.get("to"), "to")
+    first = date_in(asked.get("from"), "from")
+    last = date_in(asked.get("to"), "to")
     if first is not None and last is not None and last <= first:
         raise ValidationFailed.at("to", "must be after from")
-    limit = _number(asked.get("limit"), "limit", 100, 1, _MAX_LIMIT)
+    limit = number_in(asked.get("limit"), "limit", 100, 1, _MAX_LIMIT)
     zone = business.timezone
     async with request.app.state.reservations.database.transaction(business.id) as tx:
         page = await list_schedules(
@@ -278,30 +279,9 @@ def _resource(text: str | None) -> UUID | None:
     return resource_id
 
 
-def _number(text: str | None, field: str, default: int, least: int, most: int) -> int:
-    if not text:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) <= 9 and least <= int(text) <= most):
-        raise ValidationFailed.at(field, f"must be a number from {least} to {most}")
-    return int(text)
-
-
-def _date(text: str | None, field: str) -> date | None:
-    if not text:
-        return None
-    try:
-        day = date.fromisoformat(text) if len(text) == 10 and text[4] == text[7] == "-" else None
-    except ValueError:
-        day = None
-    # A year away from the ends of the calendar, every local day has its neighbours.
-    if day is None or not 1 < day.year < 9999:
-        raise ValidationFailed.at(field, "must be a date like 2026-11-21")
-    return day
-
-
 def _range(first_text: str | None, last_text: str | None, today: date) -> tuple[date, date]:
-    first = _date(first_text, "from") or today
-    last = _date(last_text, "to") or first + timedelta(days=_DEFAULT_RANGE_DAYS)
+    first = date_in(first_text, "from") or today
+    last = date_in(last_text, "to") or first + timedelta(days=_DEFAULT_RANGE_DAYS)
     if last <= first:
         raise ValidationFailed.at("to", "must be after from")
     if (last - first).days > MAX_RANGE_DAYS:

@@ -85,11 +85,11 @@ delete from claims where business_id = %(business_id)s and booking_id = %(id)s;
 
 -- name: record_change
 select record_changes(%(business_id)s::uuid, array[%(id)s::uuid], %(action)s::text, %(from_state)s::text,
-                      %(actor)s::text, %(reason)s::text, %(event)s::text);
+                      %(actor)s::text, %(reason)s::text, %(event)s::text, '{}', %(actor_id)s::uuid);
 
 -- name: move_booking
 select move_booking(%(business_id)s::uuid, %(id)s::uuid, %(expected_version)s::integer, %(request)s::jsonb,
-                    %(actor)s::text, %(reason)s::text)::text;
+                    %(actor)s::text, %(reason)s::text, %(actor_id)s::uuid)::text;
 
 -- name: find_schedule
 select s.id, s.program_id, s.starts_at, s.ends_at, s.max_capacity, p.active and s.withdrawn is null as active,

@@ -36,6 +36,7 @@ from holdfast.booking.errors import (
 )
 from holdfast.booking.guard import ContactGuard
 from holdfast.booking.measures import CONFLICTS
+from holdfast.booking.terms import PUBLIC, Terms
 from holdfast.booking.tokens import BookingTokens, new_nonce
 from holdfast.catalog.services import Service
 from holdfast.identity.errors import UnknownBusiness
@@ -162,8 +163,8 @@ class Reservations:
             raise ReservationNotFoundOrExpired
         return answer
 
-    async def find_place(self, business_id: UUID, wish: Wish) -> Place:
-        """Return the offered slot that a wish names, by the hours of the business.
+    async def find_place(self, business_id: UUID, wish: Wish, terms: Terms = PUBLIC) -> Place:
+        """Return the slot that a wish names, if the terms allow it.
 
         Raises UnknownService, UnknownResource, PaymentsUnavailable, SlotNotOffered.
         """
@@ -171,13 +172,13 @@ class Reservations:
         if snapshot is None:
             raise UnknownBusiness
         try:
-            return _place_in(snapshot, wish)
+            return _place_in(snapshot, wish, terms)
         except UserError:
             # Admission finds out when an old picture says yes; when it says no, nobody else would.
             newer = await self.snapshots.newer_than(snapshot)
             if newer is None:
                 raise
-        return _place_in(newer, wish)
+        return _place_in(newer, wish, terms)
 
     async def conflict_details(self, business_id: UUID, place: Place, party: int) -> dict[str, object]:
         """Return the details of a slot conflict: what is free near the place, as the API shows it.
@@ -235,8 +236,8 @@ class Reservations:
         snapshot = await self.snapshots.get(business_id)
         return answer if snapshot is None else _without_pools(answer, snapshot)
 
-    def _slot_request(self, wish: Wish, place: Place) -> Request:
-        request = _request_of(wish)
+    def put_place(self, request: Request, place: Place) -> None:
+        """Write into a request which place it is for: of the eligible in turn, and the least busy of them first."""
         service = place.service
         leaders, *others = place.eligible
         # In turn: it decides between those who are equally busy that day (B-7).
@@ -249,11 +250,16 @@ class Reservations:
             setattr(request, name, value)
         request.service = service.id
         request.catalog = place.snapshot.version
+        request.price = service.price_minor
+        request.currency = place.snapshot.business.currency
+
+    def _slot_request(self, wish: Wish, place: Place) -> Request:
+        request = _request_of(wish)
+        self.put_place(request, place)
+        service = place.service
         request.notice_seconds = service.min_notice_minutes * 60
         request.horizon_seconds = service.max_horizon_days * 86_400
         request.ttl = min(wish.ttl_seconds or service.hold_minutes * 60, service.hold_minutes * 60)
-        request.price = service.price_minor
-        request.currency = place.snapshot.business.currency
         return request
 
 
@@ -264,7 +270,7 @@ def _without_pools(answer: Answer, snapshot: Snapshot) -> Answer:
     return answer
 
 
-def _place_in(snapshot: Snapshot, wish: Wish) -> Place:
+def _place_in(snapshot: Snapshot, wish: Wish, terms: Terms) -> Place:
     assert wish.service_id is not None, "a wish without schedule names a service"
     assert wish.start is not None, "a wish for a slot names its start"
     service = snapshot.services.get(wish.service_id)
@@ -279,13 +285,11 @@ def _place_in(snapshot: Snapshot, wish: Wish) -> Place:
         raise SlotNotOffered
     if wish.end != wish.start + offering.duration_seconds:
         raise SlotNotOffered(f"A slot of this service lasts {service.duration_minutes} minutes")
-    end = wish.start + offering.duration_seconds
-    leaders = [
-        r.id
-        for r in offering.needs[0]
-        if r.active and r.hours.offers(wish.start, offering.duration_seconds, offering.step_seconds)
+    leaders = [r.id for r in offering.needs[0] if r.active and terms.lets_lead(r.hours, wish.start, offering)]
+    others = [
+        [r.id for r in need if r.active and terms.lets_join(r.hours, wish.start, offering)]
+        for need in offering.needs[1:]
     ]
-    others = [[r.id for r in need if r.active and r.hours.covers(wish.start, end)] for need in offering.needs[1:]]
     if not leaders or not all(others):
         raise SlotNotOffered
     # A resource of capacity 1 takes one party of any size; the others take a place for each person.

@@ -44,20 +44,21 @@ class SchedulePage:
     next_cursor: str | None
 
 
-async def set_capacity(tx: Transaction, schedule_id: UUID, max_capacity: int) -> None:
-    """Change the number of places: raised any time, lowered to what is taken at most (B-20).
+async def set_capacity(tx: Transaction, schedule_id: UUID, max_capacity: int) -> int:
+    """Change the number of places: raised any time, lowered to what is taken at most (B-20). Return the former one.
 
     Raises CapacityBelowTaken, UnknownSchedule, ValidationFailed.
     """
     if not 1 <= max_capacity <= _MAX_CAPACITY:
         raise ValidationFailed.at("maxCapacity", f"must be 1 to {_MAX_CAPACITY}")
     values = {"business_id": tx.business_id, "id": schedule_id, "max_capacity": max_capacity}
-    if await tx.run(_SQL["set_capacity"], values):
-        return
-    # What stands in the way may be holds that have run out: they count for nothing (B-4).
-    await lock(tx, [schedule_id])
-    if await tx.run(_SQL["set_capacity"], values):
-        return
+    before: int | None = await tx.value(_SQL["set_capacity"], values)
+    if before is None:
+        # What stands in the way may be holds that have run out: they count for nothing (B-4).
+        await lock(tx, [schedule_id])
+        before = await tx.value(_SQL["set_capacity"], values)
+    if before is not None:
+        return before
     taken = await tx.value(_SQL["places_taken"], values)
     if taken is None:
         raise UnknownSchedule

@@ -3,7 +3,7 @@
 -- name: set_capacity
 update program_schedules set max_capacity = %(max_capacity)s
  where business_id = %(business_id)s and id = %(id)s and withdrawn is null and taken <= %(max_capacity)s
-returning id;
+returning old.max_capacity as before;
 
 -- name: places_taken
 select taken from program_schedules where business_id = %(business_id)s and id = %(id)s and withdrawn is null;

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from datetime import UTC
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
 import msgspec
@@ -19,6 +19,7 @@ Email = Annotated[
 ]
 Phone = Annotated[str, msgspec.Meta(min_length=3, max_length=32, pattern=r"^\+?[0-9 ().-]+$(?![\s\S])")]
 Locale = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$(?![\s\S])", max_length=35)]
+Reason = Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00]*$(?![\s\S])")]
 TtlMinutes = Annotated[int, msgspec.Meta(ge=1, le=1_440)]
 TtlSeconds = Annotated[int, msgspec.Meta(ge=1, le=86_400)]
 
@@ -121,19 +122,20 @@ class CancelBody(KeyedBody, kw_only=True):
 
     business_id: UUID | None = None
     cancellation_token: Annotated[str, msgspec.Meta(max_length=200)] | None = None
-    reason: Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00]*$(?![\s\S])")] | None = None
+    reason: Reason | None = None
     expected_version: int | None = None
 
 
 class ChangeBody(PlaceBody, kw_only=True):
-    """A new place, or a changed contact, of an appointment."""
+    """A new place, or a changed contact, of an appointment. A note is refused: it could not be encrypted yet."""
 
     guest_email: Email | None = None
     guest_phone: Phone | None = None
     guest_name: Line | None = None
     locale: Locale | None = None
     timezone: Line | None = None
-    reason: Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00]*$(?![\s\S])")] | None = None
+    note: Annotated[str, msgspec.Meta(max_length=10_000)] | None = None
+    reason: Reason | None = None
     expected_version: int | None = None
 
     @property
@@ -335,7 +337,7 @@ class ChangedView(msgspec.Struct, rename="camel", kw_only=True):
     replayed: bool = False
 
     @classmethod
-    def of(cls, booking: Booking) -> "ChangedView":
+    def of(cls, booking: Booking) -> Self:
         """Return an appointment as its row tells."""
         return cls(
             appointment_id=booking.id,

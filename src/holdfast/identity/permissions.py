@@ -21,6 +21,15 @@ class Permission(StrEnum):
     """Something that staff may be allowed to do."""
 
     READ_APPOINTMENTS = "read_appointments"
+    BOOK_APPOINTMENTS = "book_appointments"
+    CHANGE_APPOINTMENTS = "change_appointments"
+    RECORD_OUTCOMES = "record_outcomes"
+    REFUND_APPOINTMENTS = "refund_appointments"
+    # Outside opening hours, and over what an external calendar blocks.
+    OVERRIDE_HOURS = "override_hours"
+    BLOCK_TIME = "block_time"
+    CHANGE_SCHEDULES = "change_schedules"
+    CHANGE_RESOURCES = "change_resources"
 
 
 P = Permission
@@ -29,7 +38,18 @@ P = Permission
 MATRIX: Mapping[Role, frozenset[Permission]] = MappingProxyType(
     {
         Role.OWNER: frozenset(Permission),
-        Role.ASSISTANT: frozenset({P.READ_APPOINTMENTS}),
+        # What a front desk does in a day; what the business consists of is the owner's.
+        Role.ASSISTANT: frozenset(
+            {
+                P.READ_APPOINTMENTS,
+                P.BOOK_APPOINTMENTS,
+                P.CHANGE_APPOINTMENTS,
+                P.RECORD_OUTCOMES,
+                P.REFUND_APPOINTMENTS,
+                P.BLOCK_TIME,
+                P.CHANGE_SCHEDULES,
+            }
+        ),
         Role.EDITOR: frozenset(),
     }
 )

@@ -57,6 +57,7 @@ def steps() -> list[Step]:
     jobs = [Step(f"jobs/{name}", text) for name, text in _sql_files(files("procrastinate") / "sql" / "migrations")]
     definitions = [
         Step("booking/admission", (files("holdfast.booking") / "admission.sql").read_text("utf-8"), repeatable=True),
+        Step("booking/staff", (files("holdfast.booking") / "staff.sql").read_text("utf-8"), repeatable=True),
         Step("kernel/job_grants", (files("holdfast.kernel") / "job_grants.sql").read_text("utf-8"), repeatable=True),
     ]
     return own + jobs + definitions

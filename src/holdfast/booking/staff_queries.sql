@@ -1,0 +1,105 @@
+-- Statements of what staff do.
+
+-- name: changes_since
+-- `start` is where the booking was after the change, as its event tells.
+select a.version, a.action, a.actor, k.name, a.occurred_at as at, a.from_state as from_status, a.to_state as to_status,
+       (e.payload ->> 'start')::timestamptz as start
+  from audit_log a
+  join outbox_events e on e.business_id = a.business_id and e.aggregate_id = a.aggregate_id and e.version = a.version
+  left join api_keys k on k.business_id = a.business_id and k.id = a.actor_id
+ where a.business_id = %(business_id)s and a.aggregate_id = %(id)s and a.aggregate_type = 'booking'
+   and a.version > %(version)s::integer
+ order by a.version;
+
+-- name: book_by_staff
+select book_by_staff(%(business_id)s::uuid, %(request)s::jsonb, %(ignores_busy)s::boolean, %(actor_id)s::uuid,
+                     %(reason)s::text)::text;
+
+-- name: set_outcome
+update bookings set state = %(state)s, version = version + 1
+ where business_id = %(business_id)s and id = %(id)s and state <> %(state)s
+   and state in ('confirmed', 'completed', 'no_show') and starts_at <= clock_timestamp();
+
+-- name: refund_appointment
+update bookings set state = 'refunded', version = version + 1
+ where business_id = %(business_id)s and id = %(id)s and state = 'confirmed';
+
+-- name: list_appointments
+-- Claims of what was given back are gone: under a resource only those that take it, or took it to their end, are found.
+select b.business_id, b.id, b.service_id, b.schedule_id, b.starts_at, b.ends_at, b.party_size, b.state, b.version,
+       b.held_at, b.expires_at, b.price_minor, b.currency, b.timezone, b.locale,
+       b.guest_email, b.guest_phone, b.guest_name, b.token_nonce, clock_timestamp() as now,
+       array(select distinct c.resource_id from claims c
+              join resources r on r.business_id = c.business_id and r.id = c.resource_id and r.kind <> 'pool'
+             where c.business_id = b.business_id and c.booking_id = b.id order by 1) as resource_ids,
+       0 as cancel_notice_minutes, 0 as hold_minutes
+  from bookings b
+ where b.business_id = %(business_id)s and b.state not in ('held', 'expired', 'released')
+   and b.starts_at >= coalesce(%(from)s::timestamptz, '-infinity')
+   and b.starts_at < coalesce(%(to)s::timestamptz, 'infinity')
+   and (b.starts_at, b.id) > (coalesce(%(after)s::timestamptz, '-infinity'),
+                              coalesce(%(after_id)s::uuid, '00000000-0000-0000-0000-000000000000'))
+   and (%(states)s::text[] is null or b.state = any (%(states)s::text[]))
+   and (%(service_id)s::uuid is null or b.service_id = %(service_id)s::uuid)
+   and (%(schedule_id)s::uuid is null or b.schedule_id = %(schedule_id)s::uuid)
+   and (%(contact)s::text is null or b.guest_email = %(contact)s::text or b.guest_phone = %(contact)s::text)
+   and (%(resource_id)s::uuid is null or exists (
+           select from claims c
+            where c.business_id = b.business_id and c.resource_id = %(resource_id)s::uuid
+              and (c.booking_id = b.id or c.schedule_id = b.schedule_id)))
+ order by b.starts_at, b.id limit %(limit)s;
+
+-- name: resource
+select id, slug, name, kind, capacity from resources where business_id = %(business_id)s and id = %(id)s;
+
+-- name: add_block
+insert into blocks (business_id, id, resource_id, during, reason)
+values (%(business_id)s, %(id)s, %(resource_id)s, tstzrange(%(from)s, %(to)s), %(reason)s);
+
+-- name: take_resource_for_block
+select take_whole_resource(%(business_id)s::uuid, %(resource_id)s::uuid,
+                           tstzrange(%(from)s::timestamptz, %(to)s::timestamptz), null, %(id)s::uuid);
+
+-- name: taken_by
+-- What occupies a resource in a range; a hold that has run out occupies nothing (B-4).
+select distinct case when c.block_id is not null then 'block' when c.schedule_id is not null then 'schedule'
+                     when b.state = 'held' then 'reservation' else 'appointment' end as kind,
+       coalesce(c.booking_id, c.schedule_id, c.block_id) as id,
+       coalesce(b.starts_at, s.starts_at, lower(k.during)) as start,
+       coalesce(b.ends_at, s.ends_at, upper(k.during)) as "end"
+  from claims c
+  left join bookings b on b.business_id = c.business_id and b.id = c.booking_id
+  left join program_schedules s on s.business_id = c.business_id and s.id = c.schedule_id
+  left join blocks k on k.business_id = c.business_id and k.id = c.block_id
+ where c.business_id = %(business_id)s and c.resource_id = %(resource_id)s
+   and c.during && tstzrange(%(from)s::timestamptz, %(to)s::timestamptz)
+   and c.block_id is distinct from %(id)s::uuid
+   and not (b.id is not null and b.state = 'held' and b.expires_at <= clock_timestamp())
+ order by 3, 2 limit 100;
+
+-- name: block
+select id, resource_id, lower(during) as start, upper(during) as "end", reason from blocks
+ where business_id = %(business_id)s and id = %(id)s;
+
+-- name: lock_resource
+select id from resources where business_id = %(business_id)s and id = %(resource_id)s for no key update;
+
+-- name: drop_block_claims
+delete from claims where business_id = %(business_id)s and block_id = %(id)s;
+
+-- name: drop_block
+delete from blocks where business_id = %(business_id)s and id = %(id)s;
+
+-- name: schedule
+select s.id, s.starts_at as start, s.ends_at as "end", s.max_capacity, s.max_capacity - s.taken as places_left
+  from program_schedules s where s.business_id = %(business_id)s and s.id = %(id)s;
+
+-- name: record_act
+-- Of what has no version of its own, the history counts.
+insert into audit_log (business_id, aggregate_id, version, aggregate_type, action, from_state, to_state, actor,
+                       actor_id, reason)
+select %(business_id)s::uuid, %(id)s::uuid,
+       coalesce((select max(a.version) from audit_log a
+                  where a.business_id = %(business_id)s::uuid and a.aggregate_id = %(id)s::uuid), 0) + 1,
+       %(type)s::text, %(action)s::text, %(from)s::text, %(to)s::text, %(actor)s::text, %(actor_id)s::uuid,
+       %(reason)s::text;

@@ -1,0 +1,32 @@
+"""On which terms a time may be booked: the public's, or those of staff (A-4, B-14)."""
+
+from dataclasses import dataclass
+
+from holdfast.availability.hours import Hours
+from holdfast.availability.slots import Offering
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What binds a booking besides capacity, which binds everybody."""
+
+    # The grid of slots, the notice and the horizon.
+    as_offered: bool = True
+    # Opening hours, and what an external calendar blocks.
+    in_hours: bool = True
+
+    def lets_lead(self, hours: Hours, start: int, offering: Offering) -> bool:
+        """Return whether a resource with these hours may lead an appointment that starts then."""
+        if self.as_offered:
+            return hours.offers(start, offering.duration_seconds, offering.step_seconds)
+        return self.lets_join(hours, start, offering)
+
+    def lets_join(self, hours: Hours, start: int, offering: Offering) -> bool:
+        """Return whether a resource with these hours may be part of an appointment that starts then."""
+        return not self.in_hours or hours.covers(start, start + offering.duration_seconds)
+
+
+PUBLIC = Terms()
+STAFF = Terms(as_offered=False)
+# An owner's, who says why.
+OVERRIDE = Terms(as_offered=False, in_hours=False)
