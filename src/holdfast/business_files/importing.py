@@ -6,7 +6,7 @@ from typing import Literal, TypeVar
 from uuid import UUID
 
 from holdfast.availability.hours import Override, WeeklyRule
-from holdfast.availability.rules import overrides_of, replace_overrides, replace_rules, rules_of
+from holdfast.availability.rules import own_overrides_of, replace_overrides, replace_rules, rules_of
 from holdfast.booking.layouts import Layout, lay_out_ahead
 from holdfast.business_files.shape import BusinessFile, ProgramEntry, ResourceEntry, ServiceEntry
 from holdfast.catalog.prices import minor_of
@@ -66,7 +66,8 @@ T = TypeVar("T", _OpenResource, Service, Program)
 async def load(database: Database, file: BusinessFile) -> Report:
     """Make the business be what the file says; a second time this changes nothing.
 
-    What the file names no more is deactivated. Raises CapacityBelowPeak, after which nothing has changed.
+    What the file names no more is deactivated; what calendar files have brought stays. Raises CapacityBelowPeak, after
+    which nothing has changed.
     """
 
     async def work(tx: Transaction) -> Report:
@@ -102,7 +103,7 @@ async def _load(tx: Transaction, file: BusinessFile, known: Business | None, bus
 
 
 async def _state(tx: Transaction) -> _State:
-    rules, overrides = await rules_of(tx), await overrides_of(tx)
+    rules, overrides = await rules_of(tx), await own_overrides_of(tx)
     return _State(
         {
             each.slug: _OpenResource(

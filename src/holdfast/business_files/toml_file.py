@@ -9,12 +9,13 @@ from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, g
 
 import msgspec
 
-from holdfast.business_files.errors import BusinessFileInvalid, Problem
+from holdfast.business_files.errors import BusinessFileInvalid
 from holdfast.business_files.positions import Path, Positions
 from holdfast.business_files.shape import BusinessFile, Entry, HoursEntry, Misfit
 from holdfast.business_files.values import READERS, Currency, Price
 from holdfast.catalog.prices import minor_of
 from holdfast.catalog.services import pool_slug
+from holdfast.kernel.problems import Problem
 
 _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _INVALID = object()
