@@ -1,31 +1,32 @@
 """The commands. Exit codes: 0 done; 1 done, and something is wrong (`verify`); 2 could not be done."""
 
-import asyncio
 import json
 import os
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
 import psycopg
 import typer
 
-from holdfast import config, serving
+from holdfast import config, serving, transfers
 from holdfast import verify as verification
 from holdfast.business_files.demo import demo_text
-from holdfast.business_files.importing import Changes, Report, load
-from holdfast.business_files.toml_file import read
 from holdfast.identity import api_keys, businesses
 from holdfast.identity.errors import UnknownBusiness, UnknownKey
 from holdfast.identity.permissions import Role
-from holdfast.kernel.database import Database, Transaction
+from holdfast.kernel.database import Transaction
 from holdfast.kernel.embedded import EmbeddedPostgresError, running_uri
 from holdfast.kernel.errors import UserError
 from holdfast.kernel.http import uuid_or_none
 from holdfast.kernel.migrate import MigrationError, migrate, plan
+
+if TYPE_CHECKING:
+    from holdfast.business_files.calendars import CalendarReport
+    from holdfast.business_files.importing import Report
 
 T = TypeVar("T")
 
@@ -58,15 +59,6 @@ _KNOWN_FAILURES = (
     psycopg.OperationalError,
 )
 
-# What has become of a schedule that differs from the rule of its program.
-_DEVIATIONS = {
-    "closed": "is not laid out: a resource is closed on that day",
-    "taken": "is not laid out: a resource is taken then",
-    "busy": "is not laid out: an outside calendar says that a resource is busy then",
-    "booked": "stays as it was: it has bookings",
-    "crowded": "keeps its capacity: more places are taken",
-}
-
 
 def main() -> None:
     """Run a command; what the user can mend is said in a sentence, without a traceback."""
@@ -96,7 +88,9 @@ def serve(
 
     def prepare(admin_dsn: str) -> None:
         if demo:
-            _report_import(_import(config.application_dsn(settings, admin_dsn), demo_text()), say=_say)
+            report = transfers.import_business(config.application_dsn(settings, admin_dsn), demo_text())
+            for line in transfers.told_of_business(report):
+                _say(line)
 
     def ready(started: serving.Ready) -> None:
         line = started.as_json() if as_json else f"Holdfast is ready: {started.url}/booking/slot/"
@@ -132,18 +126,65 @@ def run_migrate(
 
 @app.command(name="import")
 def run_import(
-    file: Annotated[Path, typer.Argument(help="A business as TOML.", exists=True, dir_okay=False, readable=True)],
+    file: Annotated[
+        Path,
+        typer.Argument(help="A business as TOML, or a calendar (.ics).", exists=True, dir_okay=False, readable=True),
+    ],
     data: DataDir = None,
     dsn: Dsn = None,
+    meaning: Annotated[
+        transfers.Meaning | None,
+        typer.Option("--as", help="What a calendar holds: days that are closed, or time that is taken."),
+    ] = None,
+    business: OfBusiness = None,
+    resource: Annotated[
+        list[str] | None,
+        typer.Option(help="Slug of a resource that a calendar is for, repeatable; default for holidays: all."),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Name of a calendar, whose later versions replace it; default: the file's name.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Load a business from a file; repeatable, and on bad input nothing changes."""
-    admin_dsn = _running_dsn(_settings(data, dsn))
-    report = _import(config.application_dsn(_settings(data, dsn), admin_dsn), file.read_bytes())
-    if as_json:
-        print(msgspec.json.encode(report).decode())  # noqa: T201
+    """Load a business, or its holidays and busy time; repeatable, and on bad input nothing changes."""
+    settings = _settings(data, dsn)
+    report: Report | CalendarReport
+    if not transfers.is_calendar(file):
+        if meaning or business or resource or source:
+            raise config.ConfigurationError("--as, --business, --resource and --source go with a calendar (.ics) only.")
+        report = transfers.import_business(_app_dsn(settings), file.read_bytes())
+        lines = transfers.told_of_business(report)
+    elif meaning is None:
+        raise config.ConfigurationError("Say what the calendar holds: --as holidays, or --as busy --resource SLUG.")
     else:
-        _report_import(report, say=print)
+        report = transfers.import_calendar(
+            _app_dsn(settings),
+            file,
+            _say,
+            meaning=meaning,
+            source=source,
+            business=business or settings.default_business,
+            resources=resource or [],
+        )
+        lines = transfers.told_of_calendar(report)
+    print(msgspec.json.encode(report).decode() if as_json else "\n".join(lines))  # noqa: T201
+
+
+@app.command(name="export")
+def run_export(
+    file: Annotated[Path | None, typer.Argument(help="Where to write it; default: stdout.", dir_okay=False)] = None,
+    data: DataDir = None,
+    dsn: Dsn = None,
+    business: OfBusiness = None,
+) -> None:
+    """Write a business as a file that imports to the same state."""
+    settings = _settings(data, dsn)
+    text = transfers.export_business(_app_dsn(settings), business or settings.default_business)
+    if file is not None:
+        transfers.write_whole(file, text)
+    else:
+        # As bytes, so that the file is the same whatever the terminal's encoding and line ends.
+        sys.stdout.buffer.write(text.encode())
 
 
 @app.command(name="verify")
@@ -222,6 +263,23 @@ def revoke_key(
     print(msgspec.json.encode(_shown(revoked)).decode() if as_json else f"revoked {revoked.id}")  # noqa: T201
 
 
+@app.command(name="doctor")
+def run_doctor(data: DataDir = None, dsn: Dsn = None, as_json: Json = False) -> None:
+    """Look at everything that Holdfast stands on and say what to do; exit 1 if there is a problem."""
+    # Loaded here, as other commands need none of it.
+    from holdfast.doctor.examination import examine  # noqa: PLC0415
+
+    findings = examine(_settings(data, dsn), report=_say)
+    if as_json:
+        print(msgspec.json.encode(findings).decode())  # noqa: T201
+    else:
+        for finding in findings:
+            print(f"{finding.level:8} {finding.check}: {finding.message}")  # noqa: T201
+            if finding.advice:
+                print(f"         -> {finding.advice}")  # noqa: T201
+    sys.exit(1 if any(finding.level == "problem" for finding in findings) else 0)
+
+
 @app.command(hidden=True)
 def part(
     name: str,
@@ -259,26 +317,13 @@ def _running_dsn(settings: config.Settings) -> str:
     return settings.dsn if settings.dsn is not None else running_uri(settings.data_dir)
 
 
-def _import(app_dsn: str, text: str | bytes) -> Report:
-    return _connected(app_dsn, lambda database: load(database, read(text)))
+def _app_dsn(settings: config.Settings) -> str:
+    return config.application_dsn(settings, _running_dsn(settings))
 
 
 def _with_database(settings: config.Settings, work: Callable[[Transaction], Awaitable[T]]) -> T:
     """Run the work in one transaction on the database that settings name, with the rights of a server."""
-    app_dsn = config.application_dsn(settings, _running_dsn(settings))
-    return _connected(app_dsn, lambda database: database.run(None, work))
-
-
-def _connected(app_dsn: str, work: Callable[[Database], Awaitable[T]]) -> T:
-    async def run() -> T:
-        database = Database(app_dsn, min_connections=1, max_connections=2)
-        await database.open()
-        try:
-            return await work(database)
-        finally:
-            await database.close()
-
-    return asyncio.run(run())
+    return transfers.connected(_app_dsn(settings), lambda database: database.run(None, work))
 
 
 async def _business(tx: Transaction, named: str | None) -> businesses.Business:
@@ -297,19 +342,6 @@ def _shown(key: api_keys.ApiKey) -> dict[str, object]:
         "lastUsedAt": key.last_used_at,
         "revokedAt": key.revoked_at,
     }
-
-
-def _report_import(report: Report, *, say: Callable[[str], None]) -> None:
-    say(f"business {report.business}")
-    for name in ("resources", "services", "programs"):
-        changes: Changes = getattr(report, name)
-        say(
-            f"{name}: {len(changes.created)} created, {len(changes.updated)} updated,"
-            f" {len(changes.unchanged)} unchanged, {len(changes.deactivated)} deactivated"
-        )
-    say(f"schedules: {report.schedules.created} created, {report.schedules.withdrawn} withdrawn")
-    for deviation in report.schedules.deviations:
-        say(f"{deviation.program_slug} at {deviation.start.isoformat()} {_DEVIATIONS[deviation.kind]}")
 
 
 def _say(line: str) -> None:

@@ -75,7 +75,7 @@ def master_key(settings: Settings) -> bytes:
             "Set HOLDFAST_MASTER_KEY (64 hexadecimal characters, for instance from `openssl rand -hex 32`) "
             "when HOLDFAST_DSN names an outside database, the same for every server."
         )
-    file = settings.data_dir / "master.key"
+    file = key_file(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not file.exists():
         fresh = file.with_suffix(f".{os.getpid()}")
@@ -91,6 +91,16 @@ def master_key(settings: Settings) -> bytes:
             pass
         finally:
             fresh.unlink()
+    return key_of_file(file)
+
+
+def key_file(settings: Settings) -> Path:
+    """Return where the master key is when none is set."""
+    return settings.data_dir / "master.key"
+
+
+def key_of_file(file: Path) -> bytes:
+    """Return the master key in a file. Raises ConfigurationError when there is none in it."""
     key = _key(file.read_text(errors="replace").strip(), str(file))
     if key is None:
         raise ConfigurationError(f"{file} is empty; restore it from a backup.")

@@ -9,6 +9,7 @@ import structlog
 from procrastinate import App, PsycopgConnector, RetryStrategy
 
 from holdfast import config, logs
+from holdfast.availability.zone_records import record_zones
 from holdfast.booking import jobs
 from holdfast.kernel.database import Database
 
@@ -67,6 +68,8 @@ async def run(dsn: str, *, pooler: bool = False) -> None:
     await database.check_role()
     app = build(database, dsn)
     try:
+        async with database.transaction() as tx:
+            await record_zones(tx)
         # The first sweep and the first look at the schedules do not wait for the clock.
         await jobs.sweep_all(database)
         await jobs.lay_out_all(database)

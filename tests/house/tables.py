@@ -14,6 +14,7 @@ OWNERS = {
     "availability_rules": "availability",
     "availability_overrides": "availability",
     "calendar_busy_intervals": "availability",
+    "zone_records": "availability",
     "bookings": "booking",
     "claims": "booking",
     "blocks": "booking",

@@ -19,6 +19,7 @@ SHARED_TABLES = {
     "businesses": "they are the tenants",
     "schema_migrations": "the database is migrated for all tenants at once",
     "heartbeats": "a job runs for all tenants",
+    "zone_records": "time zones are the same for all tenants",
 }
 # Functions that act for all tenants at once, each with its reason.
 ACROSS_TENANTS = {

@@ -9,7 +9,7 @@ import pytest
 from holdfast.business_files.demo import demo_text
 from journeys.instance import Instance, holdfast
 
-COMMANDS = ["serve", "worker", "migrate", "import", "verify", "key"]
+COMMANDS = ["serve", "worker", "migrate", "import", "export", "verify", "key", "doctor"]
 OTHER = demo_text().replace('slug = "emotional-balance"', 'slug = "{slug}"')
 
 
@@ -80,6 +80,28 @@ def test_import_of_a_bad_file_changes_nothing(running: Instance, tmp_path: Path)
         assert f"line {line}: " in refused.stderr
     assert "Traceback" not in refused.stderr
     assert contents(running.dsn) == before
+
+
+def test_export_writes_what_import_reads(running: Instance, tmp_path: Path) -> None:
+    """export writes a business to stdout or into a file, which import takes without a change; a place that cannot be
+    written is told and nothing half is left (K-2).
+    """
+    shown = holdfast("export", "--data", running.data_dir, "--business", "emotional-balance")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith('[business]\nslug = "emotional-balance"\nname = "Эмоциональный баланс"\n')
+    file = tmp_path / "business.toml"
+    file.write_text("older")
+    kept = holdfast("export", file, "--dsn", running.dsn, HOLDFAST_DEFAULT_BUSINESS="emotional-balance")
+    assert (kept.returncode, kept.stdout, file.read_text(encoding="utf-8")) == (0, "", shown.stdout)
+    again = holdfast("import", file, "--data", running.data_dir)
+    assert again.stdout.splitlines()[0] == "business unchanged"
+    refused = holdfast("export", tmp_path / "no" / "file.toml", "--data", running.data_dir, "--business", "nobody")
+    assert (refused.returncode, refused.stderr) == (2, "holdfast: There is no such business\n")
+    refused = holdfast(
+        "export", tmp_path / "no" / "f.toml", "--data", running.data_dir, "--business", "emotional-balance"
+    )
+    assert (refused.returncode, "Cannot write" in refused.stderr, "Traceback" in refused.stderr) == (2, True, False)
+    assert [path.name for path in tmp_path.iterdir()] == ["business.toml"]
 
 
 @pytest.mark.parametrize("text", ["[business", "", "\0", "\xff"])

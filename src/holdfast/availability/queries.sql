@@ -61,3 +61,16 @@ select %(business_id)s, %(resource_id)s, %(source)s, tstzrange(wanted.starts, wa
  where not exists (select from calendar_busy_intervals kept
                     where kept.business_id = %(business_id)s and kept.resource_id = %(resource_id)s
                       and kept.source = %(source)s and kept.during = tstzrange(wanted.starts, wanted.ends));
+
+-- name: lock_zone_records
+-- Processes that start together wait for each other, and see with their next statement what the other wrote.
+select pg_advisory_xact_lock(hashtextextended('zone_records', 0));
+
+-- name: record_zones
+-- Only the zones that are no longer as they were when last written.
+insert into zone_records (zone, tzdata_version, changes)
+select given.zone, %(version)s, given.changes
+  from jsonb_to_recordset(%(zones)s::jsonb) as given (zone text, changes jsonb)
+ where not exists (select from (select distinct on (r.zone) r.zone, r.changes from zone_records r
+                                 order by r.zone, r.in_force_from desc) latest
+                    where latest.zone = given.zone and latest.changes = given.changes);

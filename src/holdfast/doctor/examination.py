@@ -1,0 +1,49 @@
+"""The doctor's round: from what stands lowest to what stands on it."""
+
+from collections.abc import Callable, Iterator
+
+import psycopg
+
+from holdfast import config
+from holdfast.doctor.database import examine_database, examine_worker
+from holdfast.doctor.findings import Finding, problem
+from holdfast.doctor.machine import examine_machine
+from holdfast.doctor.zones import examine_zones
+from holdfast.kernel.embedded import EmbeddedPostgresError, running_uri
+
+# `row_security` off makes a policy that would hide rows an error.
+_OPTIONS = "-c search_path=public -c timezone=UTC -c default_transaction_read_only=on -c row_security=off"
+
+
+def examine(settings: config.Settings, report: Callable[[str], None]) -> list[Finding]:
+    """Return what there is to say, the database first; changes nothing, and may run beside a live server.
+
+    A database that cannot be reached is a finding like any other, and the machine is looked at all the same.
+    """
+    findings: list[Finding] = []
+    for finding in _database(settings):
+        findings.append(finding)
+        report(f"examining: {finding.check}")
+    return findings + examine_machine(settings)
+
+
+def _database(settings: config.Settings) -> Iterator[Finding]:
+    try:
+        dsn = settings.dsn if settings.dsn is not None else running_uri(settings.data_dir)
+        with psycopg.connect(dsn, autocommit=True, options=_OPTIONS, connect_timeout=10) as connection:
+            found = list(examine_database(connection, config.application_dsn(settings, dsn)))
+            yield from found
+            # Without the tables of this release there is nothing more to ask for.
+            if all(each.level == "ok" for each in found if each.check in {"migrations", "role"}):
+                yield examine_worker(connection)
+                yield from examine_zones(connection)
+    except (EmbeddedPostgresError, psycopg.OperationalError) as error:
+        advice = (
+            "Start `holdfast serve`." if settings.dsn is None else "Mend HOLDFAST_DSN or --dsn, or start the server."
+        )
+        yield problem("database", f"cannot be reached: {_reason(error)}", advice)
+
+
+def _reason(error: Exception) -> str:
+    """Return the last line of a reason, which is about this attempt; a DSN is not in it."""
+    return (str(error).strip().splitlines() or ["no reason was given"])[-1]
