@@ -153,6 +153,14 @@ def test_recurrence_bombs_are_refused(rule: str, reason: str) -> None:
     assert reason in refused.value.message
 
 
+def test_the_calendars_of_a_file_share_its_bounds() -> None:
+    """What is too much for one calendar is too much for a file of many, too (K-2)."""
+    counted = calendar(*event("DTSTART:00010101T000000Z", "DURATION:PT1M", "RRULE:FREQ=DAILY;COUNT=999999999"))
+    assert busy(counted, window=Window(date(2027, 1, 1), date(2027, 1, 2)))
+    with pytest.raises(CalendarFileInvalid, match="too often for too long"):
+        busy(counted * 8, window=Window(date(2027, 1, 1), date(2027, 1, 2)))
+
+
 def test_more_events_than_can_be_stored_are_refused() -> None:
     """More occurrences in the window than there may be are refused; outside of it they do not count (K-2)."""
     many = event(

@@ -189,10 +189,9 @@ def _hours(header: str, rules: Rules) -> list[str]:
     return lines
 
 
-def _order(rule: WeeklyRule) -> tuple[date, date, bool, bool, int, time, time]:
-    """Put rules in the order of the file; a rule without a date comes before one with the first or last of all."""
-    begins, ends = rule.valid_from or date.min, rule.valid_until or date.max
-    return begins, ends, rule.valid_from is None, rule.valid_until is None, rule.weekday, rule.opens, rule.closes
+def _order(rule: WeeklyRule) -> tuple[date, date, int, time, time]:
+    """Put rules in the order of the file: by season, and then as the week goes."""
+    return rule.valid_from or date.min, rule.valid_until or date.max, rule.weekday, rule.opens, rule.closes
 
 
 def _window(opens: time, closes: time) -> str:

@@ -51,8 +51,9 @@ def busy_spans(calendars: Iterable[Calendar], zone: str, window: Window) -> list
     busy. Raises CalendarFileInvalid.
     """
     found: list[Span] = []
+    budget = Budget()
     for calendar in calendars:
-        times = _Times(calendar, zone, window)
+        times = _Times(calendar, zone, window, budget)
         for occurrence in times.occurrences(calendar.events):
             line = occurrence.event.line
             if not occurrence.event.transparent:
@@ -70,8 +71,9 @@ def whole_days(calendars: Iterable[Calendar], zone: str, window: Window) -> list
     Raises CalendarFileInvalid, also for an event that does not take whole days.
     """
     found: set[date] = set()
+    budget = Budget()
     for calendar in calendars:
-        times = _Times(calendar, zone, window)
+        times = _Times(calendar, zone, window, budget)
         for occurrence in times.occurrences(calendar.events):
             with told_on(occurrence.event.line):
                 found.update(times.days(occurrence))
@@ -99,12 +101,12 @@ class _Replaced:
 class _Times:
     """Works out the times of one calendar."""
 
-    def __init__(self, calendar: Calendar, zone: str, window: Window) -> None:
+    def __init__(self, calendar: Calendar, zone: str, window: Window, budget: Budget) -> None:
         self._first = datetime.combine(window.first, _MIDNIGHT)
         self._last = datetime.combine(window.last, _MIDNIGHT)
         self._span = Span(seconds_of(self._first), seconds_of(self._last))
         self._window = window
-        self._budget = Budget()
+        self._budget = budget
         self._zones = Zones(calendar.zones, self._first, self._last, self._budget)
         self._own: Zone = Named(zone)
         if calendar.zone is not None:
