@@ -4,10 +4,16 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 
 import psycopg
 from psycopg import conninfo
+
+from holdfast.kernel.addresses import Network
+
+# By default a business bears so many clients at once, each of whom writes as often as he may.
+_CLIENTS_AT_ONCE = 100
 
 
 class ConfigurationError(Exception):
@@ -34,6 +40,12 @@ class Settings:
     queue_limit: int = 10_000
     # HOLDFAST_GUARD_SECONDS: for how long the same contact at the same place, without a key, is the same reservation.
     guard_seconds: int = 60
+    # HOLDFAST_PUBLIC_WRITES_PER_MINUTE: how often a client may write; 0 for no limit.
+    public_writes_per_minute: int = 60
+    # HOLDFAST_BUSINESS_WRITES_PER_MINUTE: how often all clients of a business may write together; 0 for no limit.
+    business_writes_per_minute: int = 6_000
+    # HOLDFAST_TRUSTED_PROXIES: addresses and networks of the proxies whose X-Forwarded-For is believed.
+    trusted_proxies: tuple[Network, ...] = ()
     # CRON_SECRET: bearer secret of /api/cron/cleanup-reservations; without it the path does not exist.
     cron_secret: str | None = None
     # HOLDFAST_BENCH_ROUTES: 1 adds the two routes that `make bench` measures itself against.
@@ -47,6 +59,7 @@ def read(environment: Mapping[str, str]) -> Settings:
 
     Raises ConfigurationError, which names the variable.
     """
+    per_client = _number(environment, "HOLDFAST_PUBLIC_WRITES_PER_MINUTE", 60, least=0)
     return Settings(
         dsn=checked_dsn(environment.get("HOLDFAST_DSN"), "HOLDFAST_DSN"),
         app_dsn=checked_dsn(environment.get("HOLDFAST_APP_DSN"), "HOLDFAST_APP_DSN"),
@@ -56,6 +69,12 @@ def read(environment: Mapping[str, str]) -> Settings:
         pooler=_flag(environment, "HOLDFAST_POOLER"),
         queue_limit=_number(environment, "HOLDFAST_QUEUE_LIMIT", 10_000),
         guard_seconds=_number(environment, "HOLDFAST_GUARD_SECONDS", 60, least=0),
+        public_writes_per_minute=per_client,
+        # Whoever sets no limit, or another one, for a client means all of them by it.
+        business_writes_per_minute=_number(
+            environment, "HOLDFAST_BUSINESS_WRITES_PER_MINUTE", min(per_client * _CLIENTS_AT_ONCE, 999_999_999), least=0
+        ),
+        trusted_proxies=_networks(environment.get("HOLDFAST_TRUSTED_PROXIES", ""), "HOLDFAST_TRUSTED_PROXIES"),
         cron_secret=environment.get("CRON_SECRET") or None,
         bench_routes=_flag(environment, "HOLDFAST_BENCH_ROUTES"),
         pg_bin=Path(environment["HOLDFAST_PG_BIN"]) if environment.get("HOLDFAST_PG_BIN") else None,
@@ -157,10 +176,19 @@ def _flag(environment: Mapping[str, str], name: str) -> bool:
     return text in ("1", "true")
 
 
-def _number(environment: Mapping[str, str], name: str, default: int, least: int = 1) -> int:
+def _number(environment: Mapping[str, str], name: str, default: int, *, least: int = 1) -> int:
     text = environment.get(name)
     if not text:
         return default
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) >= least):
         raise ConfigurationError(f"{name} must be a whole number from {least} to 999999999.")
     return int(text)
+
+
+def _networks(text: str, name: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ip_network(each) for each in text.replace(",", " ").split())
+    except ValueError:
+        raise ConfigurationError(
+            f"{name} must hold addresses or networks with commas between, like 10.0.0.7, 192.168.1.0/24."
+        ) from None

@@ -17,6 +17,7 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException, InternalServerException
 from litestar.handlers import HTTPRouteHandler
 from litestar.static_files import create_static_files_router
+from litestar.types import ASGIApp
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from holdfast import __version__, config, logs
@@ -25,9 +26,11 @@ from holdfast.booking import admin_web, appointments_web, health, measures, page
 from holdfast.booking import web as booking_web
 from holdfast.booking.admission import Admission
 from holdfast.booking.guard import ContactGuard
+from holdfast.booking.public_writes import PublicWrites
 from holdfast.booking.reservations import Reservations
 from holdfast.booking.tenancy import Tenancy
 from holdfast.booking.tokens import BookingTokens
+from holdfast.identity.write_limits import WriteLimits
 from holdfast.kernel.database import Database
 from holdfast.kernel.documents import documented, openapi
 from holdfast.kernel.errors import NotFound
@@ -104,6 +107,9 @@ def build(settings: config.Settings, app_dsn: str) -> Litestar:
         database = Database(app_dsn, pooler=settings.pooler)
         await database.open()
         await database.check_role()
+        # Health has a connection of its own: it answers at once, however many wait for one of the others.
+        app.state.health_database = Database(app_dsn, min_connections=1, max_connections=1, pooler=settings.pooler)
+        await app.state.health_database.open()
         admission = Admission(
             database,
             app_dsn,
@@ -121,6 +127,12 @@ def build(settings: config.Settings, app_dsn: str) -> Litestar:
             ContactGuard(master_key, settings.guard_seconds),
         )
         app.state.tenancy = Tenancy(database, settings.default_business)
+        app.state.write_limits = WriteLimits(
+            database,
+            master_key,
+            per_client=settings.public_writes_per_minute,
+            per_business=settings.business_writes_per_minute,
+        )
         # Requests leave hardly any cycles behind; looking for them among everything that was loaded once makes the
         # slowest answers ten times slower than the others.
         gc.collect()
@@ -130,6 +142,7 @@ def build(settings: config.Settings, app_dsn: str) -> Litestar:
             yield
         finally:
             await admission.close()
+            await app.state.health_database.close()
             await database.close()
 
     assets = create_static_files_router(
@@ -151,7 +164,16 @@ def build(settings: config.Settings, app_dsn: str) -> Litestar:
     )
 
 
-def create_app() -> ExpressLane:
+def layered(app: Litestar, settings: config.Settings) -> ASGIApp:
+    """Return the application behind what stands before it: the express lane and, where a limit is set, its layer."""
+    lane = ExpressLane(app, booking_web.express)
+    if settings.public_writes_per_minute == 0 and settings.business_writes_per_minute == 0:
+        # No layer that would have to find out that there is nothing to do.
+        return lane
+    return PublicWrites(lane, app, settings.trusted_proxies)
+
+
+def create_app() -> ASGIApp:
     """Return the application of a server's worker process, which ends with its parent."""
     parent = os.environ.get("HOLDFAST_PARENT_PID")
     if parent is not None:
@@ -163,4 +185,4 @@ def create_app() -> ExpressLane:
     logs.configure()
     assert settings.dsn is not None, "the server's parent passes the DSN on"
     app = build(settings, config.application_dsn(settings, settings.dsn))
-    return ExpressLane(app, booking_web.express)
+    return layered(app, settings)

@@ -11,6 +11,7 @@ from procrastinate import App, PsycopgConnector, RetryStrategy
 from holdfast import config, logs
 from holdfast.availability.zone_records import record_zones
 from holdfast.booking import jobs
+from holdfast.identity import write_limits
 from holdfast.kernel.database import Database
 
 log = structlog.get_logger(__name__)
@@ -41,6 +42,12 @@ def build(database: Database, dsn: str) -> App:
     @app.task(name="forget_keys", queueing_lock="forget_keys", retry=retry)
     async def forget_keys(timestamp: int) -> None:  # noqa: ARG001
         await jobs.forget_keys(database)
+
+    @app.periodic(cron="* * * * *")
+    @app.task(name="forget_write_counts", queueing_lock="forget_write_counts", retry=retry)
+    async def forget_write_counts(timestamp: int) -> None:  # noqa: ARG001
+        async with database.transaction() as tx:
+            await write_limits.forget(tx)
 
     @app.periodic(cron="* * * * *")
     @app.task(name="revive_stalled", queueing_lock="revive_stalled", pass_context=True, retry=retry)

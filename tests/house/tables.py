@@ -3,6 +3,7 @@
 OWNERS = {
     "businesses": "identity",
     "api_keys": "identity",
+    "write_counts": "identity",
     "resources": "catalog",
     "services": "catalog",
     "service_resources": "catalog",

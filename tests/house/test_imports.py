@@ -14,6 +14,7 @@ EDGES = {
     "identity/guards.py",
     "booking/web.py",
     "booking/public_web.py",
+    "booking/public_writes.py",
     "booking/health.py",
     "booking/pages/",
 }

@@ -20,6 +20,7 @@ SHARED_TABLES = {
     "schema_migrations": "the database is migrated for all tenants at once",
     "heartbeats": "a job runs for all tenants",
     "zone_records": "time zones are the same for all tenants",
+    "write_counts": "a client is counted whatever he writes to",
 }
 # Functions that act for all tenants at once, each with its reason.
 ACROSS_TENANTS = {

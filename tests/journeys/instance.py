@@ -158,9 +158,10 @@ class Instance:
 
 
 @contextmanager
-def serving(data_dir: Path, *options: str, as_json: bool = True, **environment: str) -> Iterator[Instance]:
-    """Serve on a free port until the block ends, at the latest."""
-    words = ["serve", "--data", str(data_dir), "--port", "0", *(["--json"] if as_json else []), *options]
+def serving(data_dir: Path | None, *options: str, as_json: bool = True, **environment: str) -> Iterator[Instance]:
+    """Serve on a free port until the block ends, at the latest; without a directory on what the options say."""
+    place = ["--data", str(data_dir)] if data_dir else []
+    words = ["serve", *place, "--port", "0", *(["--json"] if as_json else []), *options]
     with (
         tempfile.NamedTemporaryFile() as stderr,
         subprocess.Popen(
@@ -173,7 +174,7 @@ def serving(data_dir: Path, *options: str, as_json: bool = True, **environment: 
         ) as process,
     ):
         try:
-            yield Instance(data_dir, process, Path(stderr.name))
+            yield Instance(data_dir or Path(), process, Path(stderr.name))
         finally:
             if process.poll() is None:
                 process.terminate()

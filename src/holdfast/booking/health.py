@@ -64,7 +64,7 @@ class Cleaned(msgspec.Struct):
 @get("/health/ready", opt=documented(answers=Ready))
 async def ready(request: Call) -> Response[bytes]:
     """Say whether requests can be served: database there, schema of this release."""
-    database = request.app.state.reservations.database
+    database = request.app.state.health_database
     try:
         async with database.transaction() as tx:
             missing = await missing_steps(tx.connection)
@@ -78,7 +78,7 @@ async def ready(request: Call) -> Response[bytes]:
 @get("/health/booking", opt=documented(answers=BookingHealth))
 async def booking_health(request: Call) -> Response[bytes]:
     """Return how many holds live, how many wait for their sweep, and when the last sweep ran."""
-    async with request.app.state.reservations.database.transaction() as tx:
+    async with request.app.state.health_database.transaction() as tx:
         [row] = await tx.rows(queries["reservation_health"])
     age = row["cleanup_age_seconds"]
     held = row["held_last_day"]

@@ -14,6 +14,7 @@ from psycopg.rows import class_row, dict_row, scalar_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from holdfast.kernel.errors import OutcomeUnknown, TryLater, error_of_constraint
+from holdfast.kernel.waiting import Waits
 
 T = TypeVar("T")
 Row = dict[str, Any]
@@ -81,6 +82,10 @@ class Database:
 
     def __init__(self, dsn: str, *, min_connections: int = 2, max_connections: int = 10, pooler: bool = False) -> None:
         """Prepare a pool; `pooler` says that a transaction pooler stands between, where prepared names clash."""
+        self._dsn = dsn
+        self._waits = Waits(self._reachable)
+        # How many connections are lent now.
+        self._out = 0
         self._pool: AsyncConnectionPool[Session] = AsyncConnectionPool(
             dsn,
             connection_class=Session,
@@ -88,8 +93,9 @@ class Database:
             max_size=max_connections,
             open=False,
             timeout=10,
-            # As long as a request waits. Attempts to reconnect come after longer and longer pauses; when they are given
-            # up the next request begins anew, instead of half a minute after the database is back.
+            # As long as a request waits for others to be done. Attempts to reconnect come after longer and longer
+            # pauses; when they are given up the next request begins anew, instead of half a minute after the database
+            # is back.
             reconnect_timeout=10,
             check=_check,
             kwargs={"prepare_threshold": None if pooler else 2},
@@ -117,6 +123,7 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
+        await self._waits.close()
         await self._pool.close()
 
     def statistics(self) -> dict[str, int]:
@@ -130,15 +137,12 @@ class Database:
         A violated constraint that an error class claims is raised as that error. Raises OutcomeUnknown when the
         connection breaks during the commit, TryLater when there is no connection to be had.
         """
-        try:
-            async with self._pool.connection() as connection:
-                try:
-                    yield Transaction(connection, business_id)
-                except psycopg.IntegrityError as violation:
-                    raise translate(violation) from violation
-                await _commit(connection)
-        except PoolTimeout as full:
-            raise TryLater from full
+        async with self._lent() as connection:
+            try:
+                yield Transaction(connection, business_id)
+            except psycopg.IntegrityError as violation:
+                raise translate(violation) from violation
+            await _commit(connection)
 
     async def run(self, business_id: UUID | None, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run the work in one transaction, anew when it lost against another that changed the same rows."""
@@ -153,20 +157,46 @@ class Database:
 
     @asynccontextmanager
     async def reading(self, business_id: UUID | None = None) -> AsyncIterator[Transaction]:
-        """Lend what a single reading statement needs: each is a transaction of its own, and one round trip.
+        """Lend what a single statement needs, most often a reading one: each is a transaction, and one round trip.
 
         Raises TryLater when there is no connection to be had.
         """
+        async with self._lent() as connection:
+            await connection.set_autocommit(True)
+            try:
+                yield Transaction(connection, business_id)
+            finally:
+                if not connection.closed:
+                    await connection.set_autocommit(False)
+
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[Session]:
+        """Lend a connection; raises TryLater when all are busy for 10 seconds, or sooner when none can be made."""
         try:
-            async with self._pool.connection() as connection:
-                await connection.set_autocommit(True)
-                try:
-                    yield Transaction(connection, business_id)
-                finally:
-                    if not connection.closed:
-                        await connection.set_autocommit(False)
-        except PoolTimeout as full:
-            raise TryLater from full
+            connection = await self._waits.bounded(self._pool.getconn())
+        except (PoolTimeout, TimeoutError) as none:
+            raise TryLater from none
+        self._out += 1
+        try:
+            async with connection:
+                yield connection
+        finally:
+            self._out -= 1
+            await self._pool.putconn(connection)
+
+    async def _reachable(self) -> bool:
+        """Tell whether a connection can be made, or those that are lent will come back.
+
+        A server that has no room for another connection is busy and not away; when it is away, what is lent breaks.
+        """
+        try:
+            connection = await AsyncConnection.connect(self._dsn, autocommit=True, connect_timeout=2)
+        except psycopg.errors.ConnectionTimeout:
+            return False
+        except psycopg.OperationalError:
+            return self._out > 0
+        await connection.close()
+        return True
 
 
 async def _check(connection: AsyncConnection) -> None:

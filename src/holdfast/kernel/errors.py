@@ -95,6 +95,29 @@ class TryLater(UserError):
         return {"Retry-After": "1"}
 
 
+class TooManyRequests(UserError):
+    """The client, or all clients of the business together, have written as often as they may in a minute.
+
+    `details.limit` says whose limit it is, `client` or `business`; nothing has happened.
+    """
+
+    code, status = "too_many_requests", 429
+    message = "This is too often; nothing was changed, try again later"
+    retry_after_seconds: int = 60
+
+    @classmethod
+    def of(cls, whose: str, retry_after_seconds: int) -> "TooManyRequests":
+        """Return the error for a limit that ends in so many seconds."""
+        error = cls(details={"limit": whose, "retryAfterSeconds": retry_after_seconds})
+        error.retry_after_seconds = retry_after_seconds
+        return error
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Tell when to come back, in seconds."""
+        return {"Retry-After": str(self.retry_after_seconds)}
+
+
 class OutcomeUnknown(UserError):
     """The connection to the database was lost in the middle of a commit, twice: nobody knows whether it took effect.
 

@@ -1,0 +1,130 @@
+"""The layer that limits public writes; it stands before every route, and only where a limit is set (H-3)."""
+
+import re
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+from litestar import Litestar, Request
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from holdfast.booking.pages import show_problem
+from holdfast.booking.tenancy import Tenancy
+from holdfast.identity.api_keys import authenticate
+from holdfast.identity.errors import UnknownBusiness
+from holdfast.identity.write_limits import WriteLimits
+from holdfast.kernel.addresses import Network, client_of
+from holdfast.kernel.errors import UserError
+from holdfast.kernel.http import MAX_BODY_BYTES, render_error, uuid_or_none
+
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+_PAGE = re.compile(r"/([^/]+)/booking/slot(?:/|$)")
+_BOOKING = re.compile(r"/api/booking/(?:reservations|appointments)/([^/]+)")
+
+
+class _Named(msgspec.Struct, rename="camel"):
+    """What a body may name that belongs to a business; the first of them that is there tells which."""
+
+    schedule_id: UUID | None = None
+    service_id: UUID | None = None
+    reservation_id: UUID | None = None
+    business_id: UUID | None = None
+
+
+_decode = msgspec.json.Decoder(_Named).decode
+
+
+class PublicWrites:
+    """Counts every call that may change something, unless it is proven to be one of staff, before anybody looks at it.
+
+    `trusted` are the proxies whose word about a client's address is taken.
+    """
+
+    def __init__(self, following: ASGIApp, app: Litestar, trusted: Sequence[Network]) -> None:
+        self._following = following
+        self._app = app
+        self._trusted = trusted
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a call pass, or refuse it."""
+        if scope["type"] != ScopeType.HTTP or scope["method"] in _READS:
+            await self._following(scope, receive, send)
+            return
+        request: Request[Any, Any, Any] = Request(scope, receive, send)
+        told = _Told(receive)
+        try:
+            if not await self._is_staff(request):
+                await self._count(request, told)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets it as a problem
+            is_page = _PAGE.match(scope["path"]) and isinstance(error, UserError | psycopg.OperationalError)
+            answer = show_problem(request, error) if is_page else render_error(request, error)  # type: ignore[arg-type]
+            await answer.to_asgi_response(self._app, request)(scope, receive, send)
+            return
+        await self._following(scope, told.again, send)
+
+    async def _is_staff(self, request: Request[Any, Any, Any]) -> bool:
+        """Tell whether the call has a key of staff; one that opens nothing is of the public like none."""
+        scheme, _, text = (request.headers.get("Authorization") or "").partition(" ")
+        if scheme.lower() != "bearer":
+            return False
+        async with self._app.state.database.transaction() as tx:
+            return await authenticate(tx, text.strip()) is not None
+
+    async def _count(self, request: Request[Any, Any, Any], told: "_Told") -> None:
+        limits = self._limits()
+        peer = request.client.host if request.client else None
+        client = client_of(peer, request.headers.getall("X-Forwarded-For", []), self._trusted)
+        limits.refuse_known(client)
+        await limits.count(client, await self._business_of(request.scope["path"], told))
+
+    async def _business_of(self, path: str, told: "_Told") -> UUID | None:
+        """Return the business that a call is for, as far as it says so; whether it is right is for the call itself."""
+        tenancy = self._tenancy()
+        if page := _PAGE.match(path):
+            try:
+                return (await tenancy.named(page[1])).id
+            except UnknownBusiness:
+                return None
+        if booking := _BOOKING.match(path):
+            booking_id = uuid_or_none(booking[1])
+            return None if booking_id is None else await tenancy.of(booking_id)
+        try:
+            named = _decode(await told.body())
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+        thing = named.schedule_id or named.service_id or named.reservation_id
+        return named.business_id if thing is None else await tenancy.of(thing)
+
+    def _limits(self) -> WriteLimits:
+        return self._app.state.write_limits  # type: ignore[no-any-return]
+
+    def _tenancy(self) -> Tenancy:
+        return self._app.state.tenancy  # type: ignore[no-any-return]
+
+
+class _Told:
+    """The body of a call, read once here and once more by whoever follows."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._messages: deque[Any] = deque()
+
+    async def body(self) -> bytes:
+        """Return the body, or its beginning when it is too long for anybody."""
+        body = b""
+        more = True
+        while more and len(body) <= MAX_BODY_BYTES:
+            message: Any = await self._receive()
+            self._messages.append(message)
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        return body
+
+    async def again(self) -> Any:
+        """Return the messages that were read, then those that were not."""
+        return self._messages.popleft() if self._messages else await self._receive()
