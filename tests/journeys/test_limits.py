@@ -216,7 +216,9 @@ async def test_health_answers_while_the_database_is_away(
         psycopg.connect(postgres.uri(database="postgres"), autocommit=True) as admin,
     ):
         admin.execute(f'alter database "{own_database}" allow_connections false'.encode())
-        admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [own_database])
+        admin.execute(
+            "select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = %s", [own_database]
+        )
         assert instance.get("/health").status_code == 200
         assert instance.get("/metrics").status_code == 200
         ready = instance.get("/health/ready")

@@ -65,7 +65,9 @@ async def test_an_absent_database_is_not_waited_for(
     """When no connection can be made, whoever waits is told so at once and not when his time is over; later all is well."""
     with psycopg.connect(postgres.uri(database="postgres"), autocommit=True) as admin:
         admin.execute(f'alter database "{own_database}" allow_connections false'.encode())
-        admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [own_database])
+        admin.execute(
+            "select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = %s", [own_database]
+        )
         told = await asyncio.gather(*(read(small) for _ in range(20)), return_exceptions=True)
         assert {type(each) for each in told} == {TryLater}
         # The pool's own patience ends with another cause.
