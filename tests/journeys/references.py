@@ -45,6 +45,10 @@ def claim(resource: str, **owner: str) -> str:
 
 # By the name of the foreign key.
 REFERENCES: dict[str, Damage] = {
+    "api_keys_business_id_fkey": (
+        row("api_keys", NOWHERE, id=NEW, role="owner", name="new", secret_hash="\\x" + "00" * 32),
+        {says("identity.keys_belong_to_a_business", NEW, NOWHERE)},
+    ),
     "resources_business_id_fkey": (
         row("resources", NOWHERE, id=NEW, slug="new", name="new", kind="room", capacity=1),
         {says(CATALOG, NEW, NOWHERE)},
