@@ -184,3 +184,17 @@ def test_headers_that_are_malformed(clients: Clients, key: str) -> None:
         RESERVE, json=clients.wish("intro-call", {"start": "x", "end": "y"}), headers={"Idempotency-Key": key}
     )
     assert answer.status_code == 400
+
+
+def test_a_change_of_contact_again(clients: Clients, day: date) -> None:
+    """A contact changed twice with one key is changed once, and no contact is kept with the key (B-9)."""
+    made = clients.booked("intro-call", clients.slots("intro-call", day)[0])
+    key = new_key()
+    change = {"guestEmail": "moved@example.org", "idempotencyKey": key}
+    answers = [clients.change(made, change) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert [answer.json()["version"] for answer in answers] == [made["version"] + 1] * 2
+    assert answers[1].json()["guestEmail"] == "moved@example.org"
+    [(kept,)] = clients.sql("select answer::text from idempotency_keys where key = %s", key)
+    assert "moved@example.org" not in kept
+    problem(clients.change(made, change | {"guestEmail": "other@example.org"}), 422, "idempotency_key_reused")

@@ -21,6 +21,7 @@ from booking.opened import (
     outcomes,
     violations,
 )
+from holdfast.booking import bookings
 from holdfast.booking.admission import Answer, CommitAnswer, Request, instant, queries
 from holdfast.booking.errors import (
     AlreadyCancelled,
@@ -425,3 +426,13 @@ async def test_a_capacity_is_lowered_past_what_has_ended(practice: Practice) -> 
     async with practice.desk.database.transaction(practice.business_id) as tx:
         seat = await tx.value("select seat from claims where booking_id = %s", [running])
     assert seat == 1
+
+
+async def test_a_slot_does_not_become_a_group(practice: Practice) -> None:
+    """Whatever asks, a booking of a slot moves to no schedule, where its claims would stay behind (B-16)."""
+    held = await practice.reserve("talk")
+    await practice.commit(held.made().id)
+    request = Request(id=held.made().id, operation="move", party=1, schedule=await practice.add_schedule(5))
+    with pytest.raises(psycopg.errors.InvalidParameterValue):
+        async with practice.desk.database.transaction(practice.business_id) as tx:
+            await bookings.move(tx, held.made().id, request, expected_version=None, reason=None)

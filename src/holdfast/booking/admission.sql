@@ -833,6 +833,11 @@ declare
     v_outcome text;
 begin
     select * into v_before from bookings b where b.business_id = p_business_id and b.id = p_booking_id;
+    if (q.schedule is null) <> (v_before.schedule_id is null) then
+        -- Its claims would have to come or go with it.
+        raise exception 'booking % moves from slot to slot, or from schedule to schedule', p_booking_id
+            using errcode = 'invalid_parameter_value';
+    end if;
     if q.schedule is null then
         v_chosen := choose_resources(p_business_id, q.needs, q.days, q.starts, v_claims, v_before.party_size, v_now,
                                      '[]', p_booking_id);

@@ -1,6 +1,7 @@
 """Appointments over HTTP: for the client who has the booking's token, and for staff who have a key."""
 
 from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import partial
 from uuid import UUID
 
 from litestar import Response, get, patch, post
@@ -9,7 +10,7 @@ from litestar.params import FromPath
 from holdfast.booking import bookings, views
 from holdfast.booking.bookings import Booking, Contact
 from holdfast.booking.calls import Call, desk_of, expected_version, key_of, located, own_appointment, place_named
-from holdfast.booking.changes import cancel_appointment, reschedule
+from holdfast.booking.changes import cancel_appointment, once, reschedule
 from holdfast.booking.errors import AppointmentNotFound, NotesUnavailable, ReservationNotFoundOrExpired
 from holdfast.booking.history import CLIENT, Actor, told_in_words
 from holdfast.identity.guards import Needs, staff_or_none
@@ -58,11 +59,18 @@ async def change(request: Call, appointment_id: FromPath[str]) -> Response[bytes
     desk, actor = desk_of(request), _actor(request)
     async with _told(request, booking, expected):
         if changes_contact:
-            changed = await desk.database.run(
-                booking.business_id,
-                lambda tx: bookings.change_contact(tx, booking.id, contact, expected_version=expected, actor=actor),
+            key = key_of(request, data, f"change contact {booking.id}")
+            change = partial(
+                bookings.change_contact,
+                booking_id=booking.id,
+                contact=contact,
+                expected_version=expected,
+                actor=actor,
             )
-            return _appointment(changed)
+            await once(desk.database, booking, key, views.ChangedView, change)
+            # The kept answer names nobody; the contact is shown as it is now.
+            async with desk.database.transaction(booking.business_id) as tx:
+                return _appointment(await bookings.read_appointment(tx, booking.id))
         key = key_of(request, data, f"reschedule {booking.id}")
         wish = place_named(data, key, booking.party_size, service_id=data.service_id or booking.service_id)
         moved = await reschedule(desk, booking, wish, expected_version=expected, reason=data.reason, actor=actor)
