@@ -10,7 +10,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 
-from booking.opened import Practice, beside, open_practice, outcomes, violations
+from booking.opened import Practice, beside, open_practice, outcomes
 from holdfast.booking.admission import Answer
 from holdfast.booking.errors import SlotConflict, UnknownSchedule
 from holdfast.booking.layouts import Layout, lay_out_ahead
@@ -34,13 +34,6 @@ async def practice(app_uri: str) -> AsyncIterator[Practice]:
         await opened.add_service("talk", ["room"])
         await opened.add_service("show", ["room"], ["hall"], ["desk"])
         yield opened
-
-
-@pytest.fixture(autouse=True)
-def sound(admin_uri: str) -> object:
-    """Every race leaves a sound database."""
-    yield
-    assert violations(admin_uri) == []
 
 
 async def rule(practice: Practice, *hours: int, uses: tuple[str, ...] = ("room", "hall", "desk")) -> None:

@@ -2,13 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import msgspec
 import psycopg
 import pytest
-import pytest_asyncio
 
 from booking.opened import (
     DAY_SECONDS,
@@ -17,9 +15,7 @@ from booking.opened import (
     Practice,
     beside,
     count,
-    open_practice,
     outcomes,
-    violations,
 )
 from holdfast.booking import bookings
 from holdfast.booking.admission import Answer, CommitAnswer, Request, instant, queries
@@ -40,26 +36,6 @@ from holdfast.catalog.errors import CapacityBelowPeak
 from holdfast.catalog.resources import set_capacity
 from holdfast.kernel.errors import TryLater
 from holdfast.kernel.ids import new_id
-
-
-@pytest_asyncio.fixture
-async def practice(app_uri: str) -> AsyncIterator[Practice]:
-    """A business with two practitioners and a hall of four places."""
-    async with open_practice(app_uri) as opened:
-        await opened.add_resource("ana")
-        await opened.add_resource("ben")
-        await opened.add_resource("hall", 4)
-        await opened.add_service("talk", ["ana"])
-        await opened.add_service("anyone", ["ana", "ben"])
-        await opened.add_service("dance", ["hall"])
-        yield opened
-
-
-@pytest.fixture(autouse=True)
-def sound(admin_uri: str) -> object:
-    """Every race leaves a sound database."""
-    yield
-    assert violations(admin_uri) == []
 
 
 async def test_commit_and_expiry_cannot_both_win(practice: Practice) -> None:

@@ -1,14 +1,12 @@
 """Races of staff with the public: by whatever way a place is taken, it is taken once."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import datetime
 from uuid import UUID, uuid4
 
 import pytest
-import pytest_asyncio
 
-from booking.opened import HOUR_SECONDS, START, Practice, beside, count, open_practice, outcomes, violations
+from booking.opened import HOUR_SECONDS, START, Practice, beside, count, outcomes
 from holdfast.booking.admission import Answer, instant
 from holdfast.booking.blocks import BlockView, Wanted, block, unblock
 from holdfast.booking.bookings import Contact, keyed
@@ -22,26 +20,6 @@ from holdfast.identity.permissions import Role
 from holdfast.kernel.ids import new_id
 
 DESK = Actor("staff", new_id())
-
-
-@pytest_asyncio.fixture
-async def practice(app_uri: str) -> AsyncIterator[Practice]:
-    """A business with a practitioner, a second one and a hall of four places."""
-    async with open_practice(app_uri) as opened:
-        await opened.add_resource("ana")
-        await opened.add_resource("ben")
-        await opened.add_resource("hall", 4)
-        await opened.add_service("talk", ["ana"])
-        await opened.add_service("anyone", ["ana", "ben"])
-        await opened.add_service("dance", ["hall"])
-        yield opened
-
-
-@pytest.fixture(autouse=True)
-def sound(admin_uri: str) -> object:
-    """Every race leaves a sound database."""
-    yield
-    assert violations(admin_uri) == []
 
 
 async def by_hand(

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from datetime import UTC
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 import msgspec
@@ -175,21 +175,38 @@ def checked_zone(name: str | None, field: str = "timezone") -> str | None:
         raise ValidationFailed.at(field, str(unknown)) from None
 
 
-class ReservationView(msgspec.Struct, rename="camel", kw_only=True, omit_defaults=False):
-    """A reservation: no personal data in it."""
+class PlaceView(msgspec.Struct, rename="camel", kw_only=True):
+    """What every view of a booking shows of its place."""
 
-    reservation_id: UUID
     status: str
-    expires_at: Instant | None
-    remaining_seconds: int
-    replayed: bool = False
-    version: int
-    resource_ids: list[UUID]
     start: Instant
     end: Instant
+    version: int
+    resource_ids: list[UUID]
     party_size: int
     service_id: UUID | None
     schedule_id: UUID | None
+
+
+def _place_of(booking: Booking) -> dict[str, Any]:
+    return {
+        "start": booking.starts_at,
+        "end": booking.ends_at,
+        "version": booking.version,
+        "resource_ids": booking.resource_ids,
+        "party_size": booking.party_size,
+        "service_id": booking.service_id,
+        "schedule_id": booking.schedule_id,
+    }
+
+
+class ReservationView(PlaceView, rename="camel", kw_only=True):
+    """A reservation: no personal data in it."""
+
+    reservation_id: UUID
+    expires_at: Instant | None
+    remaining_seconds: int
+    replayed: bool = False
 
     @classmethod
     def of_answer(cls, answer: Answer, service_id: UUID | None, schedule_id: UUID | None) -> "ReservationView":
@@ -218,13 +235,7 @@ class ReservationView(msgspec.Struct, rename="camel", kw_only=True, omit_default
             status=booking.status,
             expires_at=booking.expires_at,
             remaining_seconds=booking.remaining_seconds,
-            version=booking.version,
-            resource_ids=booking.resource_ids,
-            start=booking.starts_at,
-            end=booking.ends_at,
-            party_size=booking.party_size,
-            service_id=booking.service_id,
-            schedule_id=booking.schedule_id,
+            **_place_of(booking),
         )
 
 
@@ -279,18 +290,10 @@ class CommittedView(msgspec.Struct, rename="camel", kw_only=True):
         )
 
 
-class AppointmentView(msgspec.Struct, rename="camel", kw_only=True):
+class AppointmentView(PlaceView, rename="camel", kw_only=True):
     """An appointment with its contact: for its client only."""
 
     appointment_id: UUID
-    status: str
-    start: Instant
-    end: Instant
-    version: int
-    resource_ids: list[UUID]
-    party_size: int
-    service_id: UUID | None
-    schedule_id: UUID | None
     price_minor: int
     currency: str
     timezone: str | None
@@ -305,13 +308,7 @@ class AppointmentView(msgspec.Struct, rename="camel", kw_only=True):
         return cls(
             appointment_id=booking.id,
             status=booking.state,
-            start=booking.starts_at,
-            end=booking.ends_at,
-            version=booking.version,
-            resource_ids=booking.resource_ids,
-            party_size=booking.party_size,
-            service_id=booking.service_id,
-            schedule_id=booking.schedule_id,
+            **_place_of(booking),
             price_minor=booking.price_minor,
             currency=booking.currency,
             timezone=booking.timezone,
@@ -322,18 +319,10 @@ class AppointmentView(msgspec.Struct, rename="camel", kw_only=True):
         )
 
 
-class ChangedView(msgspec.Struct, rename="camel", kw_only=True):
+class ChangedView(PlaceView, rename="camel", kw_only=True):
     """An appointment after it was moved or cancelled: no personal data, since the answer is kept with its key."""
 
     appointment_id: UUID
-    status: str
-    start: Instant
-    end: Instant
-    version: int
-    resource_ids: list[UUID]
-    party_size: int
-    service_id: UUID | None
-    schedule_id: UUID | None
     replayed: bool = False
 
     @classmethod
@@ -342,13 +331,7 @@ class ChangedView(msgspec.Struct, rename="camel", kw_only=True):
         return cls(
             appointment_id=booking.id,
             status=booking.state,
-            start=booking.starts_at,
-            end=booking.ends_at,
-            version=booking.version,
-            resource_ids=booking.resource_ids,
-            party_size=booking.party_size,
-            service_id=booking.service_id,
-            schedule_id=booking.schedule_id,
+            **_place_of(booking),
         )
 
 
