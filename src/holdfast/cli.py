@@ -21,7 +21,7 @@ from holdfast.identity.permissions import Role
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.embedded import EmbeddedPostgresError, running_uri
 from holdfast.kernel.errors import UserError
-from holdfast.kernel.http import uuid_or_none
+from holdfast.kernel.ids import uuid_or_none
 from holdfast.kernel.migrate import MigrationError, migrate, plan
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from holdfast.identity.permissions import Permission
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.documents import documented
 from holdfast.kernel.errors import NotFound, ValidationFailed
-from holdfast.kernel.http import Instant, decode, epoch_seconds, json_response, uuid_or_none
+from holdfast.kernel.http import Instant, decode, epoch_seconds, json_response
+from holdfast.kernel.ids import uuid_or_none
 from holdfast.kernel.sql import load
 
 _SQL = load("holdfast.booking", "staff_queries.sql")

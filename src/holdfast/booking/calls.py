@@ -14,7 +14,8 @@ from holdfast.booking.tenancy import Tenancy
 from holdfast.identity.api_keys import Staff
 from holdfast.identity.errors import UnknownBusiness
 from holdfast.kernel.errors import ValidationFailed
-from holdfast.kernel.http import epoch_seconds, uuid_or_none
+from holdfast.kernel.http import epoch_seconds
+from holdfast.kernel.ids import uuid_or_none
 
 Call = Request[Any, Any, Any]
 

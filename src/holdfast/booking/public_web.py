@@ -19,7 +19,8 @@ from holdfast.catalog.errors import UnknownProgram
 from holdfast.identity.errors import UnknownBusiness
 from holdfast.kernel.documents import documented
 from holdfast.kernel.errors import ValidationFailed
-from holdfast.kernel.http import Instant, json_response, uuid_or_none
+from holdfast.kernel.http import Instant, json_response
+from holdfast.kernel.ids import uuid_or_none
 
 Call = Request[Any, Any, Any]
 

@@ -19,7 +19,8 @@ from holdfast.identity.errors import UnknownBusiness
 from holdfast.identity.write_limits import WriteLimits
 from holdfast.kernel.addresses import Network, client_of
 from holdfast.kernel.errors import UserError
-from holdfast.kernel.http import MAX_BODY_BYTES, render_error, uuid_or_none
+from holdfast.kernel.http import MAX_BODY_BYTES, render_error
+from holdfast.kernel.ids import uuid_or_none
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 

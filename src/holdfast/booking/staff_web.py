@@ -33,7 +33,8 @@ from holdfast.identity.permissions import Permission, may
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.documents import documented
 from holdfast.kernel.errors import Forbidden, ValidationFailed
-from holdfast.kernel.http import Instant, Line, decode, json_response, uuid_or_none
+from holdfast.kernel.http import Instant, Line, decode, json_response
+from holdfast.kernel.ids import uuid_or_none
 
 _MAX_LIMIT = 500
 _STATES = frozenset(BookingState) - UNCOMMITTED

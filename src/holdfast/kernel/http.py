@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qsl
-from uuid import UUID
 
 import msgspec
 import psycopg
@@ -78,14 +77,6 @@ def epoch_seconds(at: datetime, field: str) -> int:
     if at.microsecond:
         raise ValidationFailed.at(field, "must not have a fraction of a second")
     return round((at - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
-
-
-def uuid_or_none(text: str) -> UUID | None:
-    """Return the UUID that a path or query names, or None when it is none."""
-    try:
-        return UUID(text) if len(text) in (32, 36) else None
-    except ValueError:
-        return None
 
 
 def json_response(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response[bytes]:

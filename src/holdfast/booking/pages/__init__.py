@@ -28,8 +28,8 @@ from holdfast.catalog.resources import Resource
 from holdfast.catalog.services import Service
 from holdfast.identity.errors import UnknownBusiness
 from holdfast.kernel.errors import TryLater, UserError, ValidationFailed
-from holdfast.kernel.http import MAX_KEY_LENGTH, decode_form, uuid_or_none
-from holdfast.kernel.ids import new_id
+from holdfast.kernel.http import MAX_KEY_LENGTH, decode_form
+from holdfast.kernel.ids import new_id, uuid_or_none
 
 log = structlog.get_logger(__name__)
 
