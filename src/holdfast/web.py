@@ -22,7 +22,16 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from holdfast import __version__, config, logs
 from holdfast.availability.snapshots import Snapshots
-from holdfast.booking import admin_web, appointments_web, health, measures, pages, public_web, staff_web
+from holdfast.booking import (
+    admin_web,
+    appointments_web,
+    health,
+    measures,
+    pages,
+    public_web,
+    series_web,
+    staff_web,
+)
 from holdfast.booking import web as booking_web
 from holdfast.booking.admission import Admission
 from holdfast.booking.guard import ContactGuard
@@ -89,8 +98,8 @@ def no_such_file(request: Call, _error: Exception) -> Response[bytes]:
 def handlers(settings: config.Settings) -> list[HTTPRouteHandler]:
     """Return every route of the application."""
     routes: list[HTTPRouteHandler] = [alive, metrics, schema]
-    routes += booking_web.handlers + appointments_web.handlers + staff_web.handlers + admin_web.handlers
-    routes += public_web.handlers + health.handlers + pages.handlers
+    routes += booking_web.handlers + series_web.handlers + appointments_web.handlers + staff_web.handlers
+    routes += admin_web.handlers + public_web.handlers + health.handlers + pages.handlers
     if settings.cron_secret is not None:
         routes.append(health.cleanup_reservations)
     if settings.bench_routes:

@@ -167,8 +167,10 @@ class Clients:
         """Note what an answer says was made, with the token by which it can be undone."""
         if answer.request.method == "POST" and answer.status_code == 201:
             body = answer.json()
-            if "appointmentId" in body or "reservationId" in body:
-                self._made[body.get("appointmentId") or body["reservationId"]] = body.get("cancellationToken")
+            # A series lists what it is made of.
+            for made in body.get("items") or body.get("appointments") or [body]:
+                if "appointmentId" in made or "reservationId" in made:
+                    self._made[made.get("appointmentId") or made["reservationId"]] = made.get("cancellationToken")
 
     def give_back(self) -> None:
         """Release and cancel everything that was made since the last time."""

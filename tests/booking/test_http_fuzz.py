@@ -18,11 +18,12 @@ BOUNDED = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-CALLS = ("reserve", "book", "commit", "extend", "change", "cancel")
+CALLS = ("reserve", "book", "commit", "series", "extend", "change", "cancel")
 MEMBERS = (
     *("businessId", "serviceId", "scheduleId", "slotStart", "slotEnd", "resourceId", "partySize", "ttlMinutes"),
     *("ttlSeconds", "timezone", "locale", "guestEmail", "guestPhone", "guestName", "reservationId", "reason"),
     *("idempotencyKey", "clientRequestId", "client_request_id", "cancellationToken", "expectedVersion"),
+    *("rule", "starts", "partial"),
 )
 PARAMETERS = (
     *("service_slug", "from", "to", "tz", "business", "resource_id", "party_size", "cursor", "limit", "businessId"),
@@ -34,7 +35,12 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
-values = st.sampled_from([v for v in VALUES if v is not True]) | st.sampled_from([*TIMES, *ZONES]) | anything
+values = (
+    st.lists(st.sampled_from(TIMES), max_size=3)
+    | st.sampled_from([v for v in VALUES if v is not True])
+    | st.sampled_from([*TIMES, *ZONES])
+    | anything
+)
 
 
 class Target:
@@ -48,6 +54,7 @@ class Target:
         things = [clients.card, schedule, *clients.card["services"], *clients.card["resources"]]
         self.known = [*(thing["id"] for thing in things), *(s["slug"] for s in clients.card["services"])]
         self.known += [first["start"], first["end"], second["start"], second["end"], str(day), "Asia/Tokyo", "a@b.c"]
+        self.known += ["FREQ=DAILY;COUNT=2", "FREQ=MONTHLY;UNTIL=99991231"]
         self.reads = [
             "/api/public/booking/slots",
             "/api/booking/capacity",

@@ -19,6 +19,8 @@ OWNERS = {
     "bookings": "booking",
     "claims": "booking",
     "blocks": "booking",
+    "booking_series": "booking",
+    "series_bookings": "booking",
     "idempotency_keys": "booking",
     "heartbeats": "kernel",
     "audit_log": "kernel",

@@ -18,7 +18,8 @@ EDGES = {
     "booking/health.py",
     "booking/pages/",
 }
-EDGES |= {"booking/calls.py", "booking/appointments_web.py", "booking/staff_web.py", "booking/admin_web.py"}
+EDGES |= {"booking/calls.py", "booking/appointments_web.py", "booking/series_web.py"}
+EDGES |= {"booking/staff_web.py", "booking/admin_web.py"}
 HOMES = {
     "litestar": EDGES | {"kernel/http.py", "kernel/express.py", "kernel/documents.py"},
     "granian": {"serving.py"},

@@ -125,6 +125,10 @@ def open_practice(connection: Connection, name: str) -> None:
     _book_slots(tenant)
     _book_group(tenant)
     _live_through(tenant)
+    tenant.insert("booking_series", id=tenant.id("course"))
+    for position, booking in enumerate(("booked", "open"), 1):
+        course = {"series_id": tenant.id("course"), "position": position}
+        tenant.insert("series_bookings", booking_id=tenant.id(booking), **course)
 
 
 def _furnish(tenant: Tenant) -> None:

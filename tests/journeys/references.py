@@ -130,6 +130,14 @@ REFERENCES: dict[str, Damage] = {
         released(schedule_id=theirs("monday")),
         {says(BOOKINGS, NEW, theirs("monday"))},
     ),
+    "series_bookings_series": (
+        row("series_bookings", series_id=theirs("course"), position=1, booking_id=the("past")),
+        {says("series_refer_to_their_own_business", f"{theirs('course')}/1", theirs("course"))},
+    ),
+    "series_bookings_booking": (
+        row("series_bookings", series_id=the("course"), position=3, booking_id=theirs("past")),
+        {says("series_refer_to_their_own_business", f"{the('course')}/3", theirs("past"))},
+    ),
     "blocks_resource": (
         row("blocks", id=NEW, resource_id=theirs("hall"), during=PAST),
         {says(BOOKINGS, NEW, theirs("hall"))},

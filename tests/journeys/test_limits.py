@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -154,6 +155,11 @@ async def test_nobody_is_believed_without_a_proxy(served_before: Path, tmp_path:
     places = copy_of(served_before, tmp_path / "data")
     with serving(places, HOLDFAST_PUBLIC_WRITES_PER_MINUTE="4", HOLDFAST_BUSINESS_WRITES_PER_MINUTE="6") as instance:
         body = wish(instance)
+        service = instance.get(f"/api/public/businesses/{DEMO}").json()["services"][0]["id"]
+        far = (datetime.now(UTC) + timedelta(days=30)).replace(hour=9, minute=0, second=0, microsecond=0)
+        series = {"serviceId": service, "starts": [(far + timedelta(minutes=n)).isoformat() for n in range(60)]}
+        series["partial"] = True
+        [made] = await send(instance, 1, series, path="/api/booking/series", address="127.0.0.3")
         told = []
         for address in ("127.0.0.1", "127.0.0.2"):
             answers = [
@@ -162,7 +168,10 @@ async def test_nobody_is_believed_without_a_proxy(served_before: Path, tmp_path:
                 for answer in await send(instance, 1, body, headers=seen_as(f"198.51.100.{n}"), address=address)
             ]
             told.append(Counter(answer.json().get("details", {}).get("limit", "accepted") for answer in answers))
-        assert told == [{"accepted": 4, "client": 4}, {"accepted": 2, "business": 6}]
+        assert told == [{"accepted": 4, "client": 4}, {"accepted": 1, "business": 7}]
+        path = f"/api/booking/series/{made.json()['seriesId']}/commit"
+        [refused] = await send(instance, 1, {}, path=path, address="127.0.0.4")
+        assert refused.json()["details"]["limit"] == "business"
 
 
 def test_without_a_limit_there_is_no_layer() -> None:

@@ -13,6 +13,7 @@ from holdfast.booking.calls import Call, desk_of, expected_version, key_of, loca
 from holdfast.booking.changes import cancel_appointment, once, reschedule
 from holdfast.booking.errors import AppointmentNotFound, NotesUnavailable, ReservationNotFoundOrExpired
 from holdfast.booking.history import CLIENT, Actor, told_in_words
+from holdfast.booking.series_changes import find_series_of
 from holdfast.identity.guards import Needs, staff_or_none
 from holdfast.identity.permissions import Permission
 from holdfast.kernel.documents import documented
@@ -111,7 +112,7 @@ handlers = [read_appointment, change, cancel]
 
 
 async def _proven(request: Call, text: str, token: str | None, named: UUID | None = None) -> Booking:
-    """Return an appointment if the token is its token, or if it is of the business whose staff call.
+    """Return an appointment if the token is its or its series's, or if it is of the business whose staff call.
 
     Raises AppointmentNotFound, AuthenticationRequired.
     """
@@ -125,7 +126,12 @@ async def _proven(request: Call, text: str, token: str | None, named: UUID | Non
     desk = desk_of(request)
     async with desk.database.transaction(business_id) as tx:
         booking = await bookings.read_appointment(tx, booking_id)
-    if not desk.tokens.proves(token, business_id, booking_id, booking.token_nonce):
+        proven = desk.tokens.proves(token, business_id, booking_id, booking.token_nonce)
+        if not proven and token is not None:
+            # The token of a series is that of each of its appointments.
+            series = await find_series_of(tx, booking_id)
+            proven = series is not None and desk.tokens.proves(token, business_id, series.id, series.token_nonce)
+    if not proven:
         raise AuthenticationRequired
     return booking
 

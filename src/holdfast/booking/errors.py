@@ -44,6 +44,12 @@ class ReservationNotFoundOrExpired(UserError):
         return error
 
 
+class SeriesNotFound(UserError):
+    """There is no such series."""
+
+    code, status, message = "series_not_found", 404, "There is no such series"
+
+
 class AppointmentNotFound(UserError):
     """There is no such appointment, or the token is not its token."""
 

@@ -25,7 +25,7 @@ from holdfast.kernel.ids import uuid_or_none
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _PAGE = re.compile(r"/([^/]+)/booking/slot(?:/|$)")
-_BOOKING = re.compile(r"/api/booking/(?:reservations|appointments)/([^/]+)")
+_BOOKING = re.compile(r"/api/booking/(?:reservations|appointments|series)/([^/]+)")
 
 
 class _Named(msgspec.Struct, rename="camel"):

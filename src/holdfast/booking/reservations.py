@@ -47,7 +47,7 @@ from holdfast.kernel.rounds import Rounds
 
 _STALE_TRIES = 5
 # The year 9999: beyond every horizon, and where the arithmetic of dates ends.
-_END_OF_TIMES = 253_370_764_800
+END_OF_TIMES = 253_370_764_800
 
 _refusals: dict[str, type[UserError]] = {
     "key_reused": IdempotencyKeyReused,
@@ -133,9 +133,13 @@ class Reservations:
                 raise
             answer = await self._admit(business_id, wish, self._slot_request(wish, place), place)
             if answer.outcome != "stale":
-                return _without_pools(answer, place.snapshot)
+                return without_pools(answer, place.snapshot)
             await self.snapshots.refresh(business_id)
         raise TryLater
+
+    def take_turn(self) -> int:
+        """Return a number that grows with each request, by which those who are equal take turns."""
+        return next(self._turn)
 
     async def now(self) -> float:
         """Return the clock of the database, by which holds live, as epoch seconds."""
@@ -172,13 +176,13 @@ class Reservations:
         if snapshot is None:
             raise UnknownBusiness
         try:
-            return _place_in(snapshot, wish, terms)
+            return place_in(snapshot, wish, terms)
         except UserError:
             # Admission finds out when an old picture says yes; when it says no, nobody else would.
             newer = await self.snapshots.newer_than(snapshot)
             if newer is None:
                 raise
-        return _place_in(newer, wish, terms)
+        return place_in(newer, wish, terms)
 
     async def conflict_details(self, business_id: UUID, place: Place, party: int) -> dict[str, object]:
         """Return the details of a slot conflict: what is free near the place, as the API shows it.
@@ -234,43 +238,58 @@ class Reservations:
             now = await tx.value(queries["clock"])
         answer = msgspec.convert({"n": 0, "outcome": "replayed", "now": now, **found}, Answer)
         snapshot = await self.snapshots.get(business_id)
-        return answer if snapshot is None else _without_pools(answer, snapshot)
+        return answer if snapshot is None else without_pools(answer, snapshot)
 
     def put_place(self, request: Request, place: Place) -> None:
         """Write into a request which place it is for: of the eligible in turn, and the least busy of them first."""
-        service = place.service
         leaders, *others = place.eligible
         # In turn: it decides between those who are equally busy that day (B-7).
-        turn = next(self._turn) % len(leaders)
+        turn = self.take_turn() % len(leaders)
         eligible = [leaders[turn:] + leaders[:turn], *others]
         if any(len(need) > 1 for need in eligible):
             zone = place.snapshot.business.timezone
             request.day_from, request.day_to = map(instant, day_bounds(local_day(place.start, zone), zone))
-        for name, value in place_of(place.offering, place.start, eligible).items():
-            setattr(request, name, value)
-        request.service = service.id
-        request.catalog = place.snapshot.version
-        request.price = service.price_minor
-        request.currency = place.snapshot.business.currency
+        _put_eligible(request, place, eligible)
 
     def _slot_request(self, wish: Wish, place: Place) -> Request:
         request = _request_of(wish)
         self.put_place(request, place)
-        service = place.service
-        request.notice_seconds = service.min_notice_minutes * 60
-        request.horizon_seconds = service.max_horizon_days * 86_400
-        request.ttl = min(wish.ttl_seconds or service.hold_minutes * 60, service.hold_minutes * 60)
-        return request
+        return _as_offered(request, wish, place)
 
 
-def _without_pools(answer: Answer, snapshot: Snapshot) -> Answer:
+def request_for(wish: Wish, place: Place, eligible: list[list[UUID]]) -> Request:
+    """Return what admission is asked for a place, with the resources of each need in order of preference."""
+    request = _request_of(wish)
+    _put_eligible(request, place, eligible)
+    return _as_offered(request, wish, place)
+
+
+def _put_eligible(request: Request, place: Place, eligible: list[list[UUID]]) -> None:
+    for name, value in place_of(place.offering, place.start, eligible).items():
+        setattr(request, name, value)
+    request.service = place.service.id
+    request.catalog = place.snapshot.version
+    request.price = place.service.price_minor
+    request.currency = place.snapshot.business.currency
+
+
+def _as_offered(request: Request, wish: Wish, place: Place) -> Request:
+    service = place.service
+    request.notice_seconds = service.min_notice_minutes * 60
+    request.horizon_seconds = service.max_horizon_days * 86_400
+    request.ttl = min(wish.ttl_seconds or service.hold_minutes * 60, service.hold_minutes * 60)
+    return request
+
+
+def without_pools(answer: Answer, snapshot: Snapshot) -> Answer:
     """Return an answer that names whom and what the client meets: a pool only counts."""
     kinds = snapshot.resources
     answer.resources = [r for r in answer.resources if r not in kinds or kinds[r].kind != "pool"]
     return answer
 
 
-def _place_in(snapshot: Snapshot, wish: Wish, terms: Terms) -> Place:
+def place_in(snapshot: Snapshot, wish: Wish, terms: Terms = PUBLIC) -> Place:
+    """Return the slot that a wish names, by the hours in this picture of the business; raises as find_place does."""
     assert wish.service_id is not None, "a wish without schedule names a service"
     assert wish.start is not None, "a wish for a slot names its start"
     service = snapshot.services.get(wish.service_id)
@@ -281,7 +300,7 @@ def _place_in(snapshot: Snapshot, wish: Wish, terms: Terms) -> Place:
     offering = snapshot.offering(service, wish.resource_id)
     if offering is None:
         raise UnknownResource
-    if not 0 <= wish.start < _END_OF_TIMES:
+    if not 0 <= wish.start < END_OF_TIMES:
         raise SlotNotOffered
     if wish.end != wish.start + offering.duration_seconds:
         raise SlotNotOffered(f"A slot of this service lasts {service.duration_minutes} minutes")
@@ -300,11 +319,16 @@ def _place_in(snapshot: Snapshot, wish: Wish, terms: Terms) -> Place:
     return Place(snapshot, service, offering, wish.start, [leaders, *others])
 
 
+def beyond_border(outcome: str) -> SlotNotOffered:
+    """Return the error that says which border of the offer a time lies beyond."""
+    if outcome == "too_soon":
+        return SlotNotOffered("This time is too soon to be booked online")
+    return SlotNotOffered("This time is too far ahead to be booked yet")
+
+
 def raise_too(outcome: str) -> NoReturn:
     """Say which border of the offer a time lies beyond."""
-    if outcome == "too_soon":
-        raise SlotNotOffered("This time is too soon to be booked online")
-    raise SlotNotOffered("This time is too far ahead to be booked yet")
+    raise beyond_border(outcome)
 
 
 def _request_of(wish: Wish) -> Request:

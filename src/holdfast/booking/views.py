@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from datetime import UTC
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Protocol, Self
 from uuid import UUID
 
 import msgspec
@@ -144,7 +144,14 @@ class ChangeBody(PlaceBody, kw_only=True):
         return self.schedule_id is not None or self.slot_start is not None or self.slot_end is not None
 
 
-def ttl_of(body: ReserveBody | ExtendBody) -> int | None:
+class Timed(Protocol):
+    """A body that says how long a hold is to live."""
+
+    ttl_minutes: TtlMinutes | None
+    ttl_seconds: TtlSeconds | None
+
+
+def ttl_of(body: Timed) -> int | None:
     """Return for how many seconds a hold is wanted; raises ValidationFailed when it is said twice."""
     if body.ttl_minutes is not None and body.ttl_seconds is not None:
         raise ValidationFailed.at("ttlSeconds", "give ttlMinutes or ttlSeconds, not both")
