@@ -12,7 +12,7 @@ import pytest_asyncio
 from booking.opened import DAY_SECONDS, HOUR_SECONDS, START, Practice, open_practice
 from holdfast.booking.admission import Answer
 
-TEAM = ["ana", "ben", "eva", "tom"]
+TEAM = ["first", "second", "third", "fourth"]
 # Twelve minutes each: 120 slots a day for each of four.
 MINUTES = 12
 
@@ -57,9 +57,9 @@ async def test_ten_thousand_bookings_are_shared_evenly(practice: Practice) -> No
 
 async def test_whoever_has_less_that_day_is_chosen(practice: Practice) -> None:
     """One who was booked by name is spared until the others of that day have as much to do (B-7)."""
-    busy = practice.resources["ana"]
+    busy = practice.resources["first"]
     for slot in range(6):
-        await practice.reserve("named", START + slot * MINUTES * 60, resource="ana", minutes=MINUTES)
+        await practice.reserve("named", START + slot * MINUTES * 60, resource="first", minutes=MINUTES)
     later = range(START + 6 * HOUR_SECONDS, START + DAY_SECONDS, MINUTES * 60)
     chosen = [await practice.reserve("anyone", at, minutes=MINUTES) for at in islice(later, 18)]
     assert whose(chosen) == {practice.resources[name]: 6 for name in TEAM if practice.resources[name] != busy}
