@@ -9,7 +9,7 @@ from booking.served import Clients, Json, appointment_path, new_key, problem, sh
 from booking.staffed import StaffClients
 
 PATH = "/api/booking/appointments"
-GUEST = {"guestName": "Anna", "guestPhone": "+7 900 000 00 00"}
+GUEST = {"guestName": "Guest", "guestPhone": "+7 900 000 00 00"}
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_staff_book_by_phone(clients: Clients, desk: StaffClients, day: date) ->
     made = answer.json()
     assert (answer.status_code, made["status"], made["version"], made["replayed"]) == (201, "confirmed", 1, False)
     shown = clients.http.get(appointment_path(made), headers=token_of(made)).json()
-    assert (shown["guestName"], shown["guestEmail"], shown["start"]) == ("Anna", None, slot["start"])
+    assert (shown["guestName"], shown["guestEmail"], shown["start"]) == ("Guest", None, slot["start"])
     history = clients.sql(
         "select a.action, a.actor, a.actor_id::text, a.reason, e.type from audit_log a join outbox_events e"
         " using (business_id, aggregate_id, version) where aggregate_id = %s",

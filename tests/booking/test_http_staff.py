@@ -17,7 +17,7 @@ PATH = "/api/booking/appointments"
 def made(clients: Clients, day: date) -> Json:
     """An appointment at version 2, made by a client."""
     held = clients.reserve("individual-session", clients.slots("individual-session", day)[0])
-    return clients.commit(held, guestName="Anna")
+    return clients.commit(held, guestName="Guest")
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def begun(clients: Clients, desk: StaffClients, day: date) -> Json:
     """An appointment at version 1 that has begun, made by staff."""
     slot = clients.slots("open-studio", day)[7]
     past = slot | {"start": shifted(slot["start"], days=-100), "end": shifted(slot["end"], days=-100)}
-    body: Json = desk.call("POST", PATH, clients.wish("open-studio", past) | {"guestName": "Anna"}).json()
+    body: Json = desk.call("POST", PATH, clients.wish("open-studio", past) | {"guestName": "Guest"}).json()
     return body
 
 
@@ -51,7 +51,7 @@ def test_staff_name_the_version_that_they_saw(clients: Clients, desk: StaffClien
     """Without a version a change by staff is 428, with a stale one 409; with the current one it is made (B-15)."""
     call = changes(desk, clients, made)[name]
     problem(call(), 428, "version_required")
-    clients.change(made, {"guestName": "Anna B"})
+    clients.change(made, {"guestName": "Guest B"})
     stale = problem(call(expectedVersion=2), 409, "CONFLICT")
     assert stale["details"]["currentVersion"] == 3
     assert clients.appointment(made)["version"] == 3
@@ -73,7 +73,7 @@ def test_who_comes_too_late_is_told_what_was_changed(
 ) -> None:
     """A stale version is answered with each change since: what, by client or staff, by which key, when, where to (B-15)."""
     body = later(clients, made, 3)
-    assert clients.change(made, {"guestName": "Anna B"}).status_code == 200
+    assert clients.change(made, {"guestName": "Guest B"}).status_code == 200
     assert owner.call("PATCH", appointment_path(made), body | {"expectedVersion": 3}).status_code == 200
     refused = desk.call("POST", f"{appointment_path(made)}/cancel", {"expectedVersion": 2, "reason": "ill"})
     told = problem(refused, 409, "CONFLICT")
@@ -90,7 +90,7 @@ def test_who_comes_too_late_is_told_what_was_changed(
     assert (second["version"], second["action"], second["by"], second["byName"]) == (4, "reschedule", "staff", "owner")
     assert second["start"] == body["slotStart"]
     assert all(change["at"].endswith("Z") for change in (first, second))
-    assert "Anna" not in refused.text, "no personal data"
+    assert "Guest" not in refused.text, "no personal data"
 
 
 def test_a_cancellation_meanwhile_is_told(clients: Clients, desk: StaffClients, made: Json) -> None:
@@ -149,7 +149,7 @@ def test_a_note_is_refused_and_not_lost(clients: Clients, desk: StaffClients, ma
     """A note could only be kept in plain text, so it is refused clearly and nothing is changed or stored (D-5)."""
     body = {"note": "afraid of Zaphod", "guestName": "Berta", "expectedVersion": 2}
     problem(desk.call("PATCH", appointment_path(made), body), 422, "notes_unavailable")
-    assert clients.appointment(made)["guestName"] == "Anna"
+    assert clients.appointment(made)["guestName"] == "Guest"
     for table in ("bookings", "audit_log", "outbox_events", "idempotency_keys"):
         assert clients.sql(f"select from {table} t where strpos(t::text, 'Zaphod') > 0") == []
 

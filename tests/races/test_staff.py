@@ -40,7 +40,7 @@ async def by_hand(
         end=start + HOUR_SECONDS if service else None,
     )
     staff = Staff(practice.business_id, new_id(), Role.OWNER)
-    shown, _ = await book_manually(practice.desk, Manual(staff, wish, Contact(name="Anna")))
+    shown, _ = await book_manually(practice.desk, Manual(staff, wish, Contact(name="Guest")))
     return shown.appointment_id
 
 
