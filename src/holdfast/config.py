@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
@@ -14,6 +14,7 @@ from holdfast.kernel.addresses import Network
 
 # By default a business bears so many clients at once, each of whom writes as often as he may.
 _CLIENTS_AT_ONCE = 100
+_LEVELS = ("debug", "info", "warning", "error")
 
 
 class ConfigurationError(Exception):
@@ -50,6 +51,10 @@ class Settings:
     cron_secret: str | None = None
     # HOLDFAST_BENCH_ROUTES: 1 adds the two routes that `make bench` measures itself against.
     bench_routes: bool = False
+    # HOLDFAST_LOG_LEVEL: the least that is logged: debug, info, warning or error.
+    log_level: str = "info"
+    # HOLDFAST_ACCESS_LOG: 1 logs a line for each request.
+    access_log: bool = False
     # HOLDFAST_PG_BIN: a folder with the binaries of PostgreSQL 18, instead of the embedded ones.
     pg_bin: Path | None = None
 
@@ -77,6 +82,8 @@ def read(environment: Mapping[str, str]) -> Settings:
         trusted_proxies=_networks(environment.get("HOLDFAST_TRUSTED_PROXIES", ""), "HOLDFAST_TRUSTED_PROXIES"),
         cron_secret=environment.get("CRON_SECRET") or None,
         bench_routes=_flag(environment, "HOLDFAST_BENCH_ROUTES"),
+        log_level=_word(environment, "HOLDFAST_LOG_LEVEL", _LEVELS, "info"),
+        access_log=_flag(environment, "HOLDFAST_ACCESS_LOG"),
         pg_bin=Path(environment["HOLDFAST_PG_BIN"]) if environment.get("HOLDFAST_PG_BIN") else None,
     )
 
@@ -174,6 +181,13 @@ def _flag(environment: Mapping[str, str], name: str) -> bool:
     if text not in ("", "0", "1", "true", "false"):
         raise ConfigurationError(f"{name} must be 1 or 0.")
     return text in ("1", "true")
+
+
+def _word(environment: Mapping[str, str], name: str, words: Sequence[str], default: str) -> str:
+    text = environment.get(name, "").lower() or default
+    if text not in words:
+        raise ConfigurationError(f"{name} must be one of {', '.join(words)}.")
+    return text
 
 
 def _number(environment: Mapping[str, str], name: str, default: int, *, least: int = 1) -> int:

@@ -10,10 +10,12 @@ import http.client
 import json
 import os
 import resource
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -27,6 +29,7 @@ from granian.server import Server
 
 from holdfast import config
 from holdfast.kernel.embedded import EmbeddedPostgres
+from holdfast.kernel.figures import FOLDER_VARIABLE
 from holdfast.kernel.migrate import migrate
 
 _START_SECONDS = 60
@@ -77,6 +80,7 @@ def serve(
     """
     postgres = None
     parts: list[Part] = []
+    figures_dir = tempfile.mkdtemp(prefix="holdfast-")
     try:
         for sign in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sign, _stop)
@@ -93,6 +97,7 @@ def serve(
             "HOLDFAST_APP_DSN": app_dsn,
             "HOLDFAST_MASTER_KEY": config.master_key(settings).hex(),
             "HOLDFAST_PARENT_PID": str(os.getpid()),
+            FOLDER_VARIABLE: figures_dir,
         }
         with _taken_port(host, port, report) as taken:
             port = taken.getsockname()[1]
@@ -113,6 +118,7 @@ def serve(
         _end(parts)
         if postgres is not None:
             postgres.stop()
+        shutil.rmtree(figures_dir, ignore_errors=True)
 
 
 class Restarts:

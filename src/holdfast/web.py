@@ -17,8 +17,7 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException, InternalServerException
 from litestar.handlers import HTTPRouteHandler
 from litestar.static_files import create_static_files_router
-from litestar.types import ASGIApp
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from holdfast import __version__, config, logs
 from holdfast.availability.snapshots import Snapshots
@@ -45,6 +44,8 @@ from holdfast.kernel.documents import documented, openapi
 from holdfast.kernel.errors import NotFound
 from holdfast.kernel.express import ExpressLane
 from holdfast.kernel.http import MAX_BODY_BYTES, json_response, render_error
+from holdfast.kernel.observed import Observed
+from holdfast.kernel.publication import Publication, folder_of_supervisor
 
 log = structlog.get_logger(__name__)
 
@@ -64,11 +65,13 @@ async def alive() -> Response[bytes]:
 
 
 @get("/metrics", opt=documented())
-async def metrics() -> Response[bytes]:
-    """Return the figures of this process for Prometheus."""
+async def metrics(request: Call) -> Response[bytes]:
+    """Return the figures of this server for Prometheus: of all its processes, and of the database."""
+    state = request.app.state
+    text = state.publication.text(await state.database_figures.now())
     # The framework names the charset of every text by itself.
     media_type = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")
-    return Response(generate_latest(), media_type=media_type)
+    return Response(text, media_type=media_type)
 
 
 @get(["/schema", "/schema/openapi.json"], opt=documented())
@@ -124,10 +127,14 @@ def build(settings: config.Settings, app_dsn: str) -> Litestar:
             app_dsn,
             pooler=settings.pooler,
             queue_limit=settings.queue_limit,
-            observe=measures.observe_batch,
+            measure=measures.measure_of,
         )
+        measures.follow_admission(admission)
+        measures.follow_pool(database)
         master_key = config.master_key(settings)
         app.state.database = database
+        app.state.database_figures = measures.DatabaseFigures(app.state.health_database)
+        app.state.publication = Publication("web", folder_of_supervisor())
         app.state.reservations = Reservations(
             database,
             Snapshots(database),
@@ -148,7 +155,8 @@ def build(settings: config.Settings, app_dsn: str) -> Litestar:
         gc.freeze()
         gc.set_threshold(50_000, 50, 50)
         try:
-            yield
+            async with app.state.publication.kept():
+                yield
         finally:
             await admission.close()
             await app.state.health_database.close()
@@ -182,7 +190,12 @@ def layered(app: Litestar, settings: config.Settings) -> ASGIApp:
     return PublicWrites(lane, app, settings.trusted_proxies)
 
 
-def create_app() -> ASGIApp:
+def watched(app: Any, settings: config.Settings) -> Observed:
+    """Return the application, watched; this is the outermost layer, whatever else stands before the express lane."""
+    return Observed(app, level="info" if settings.access_log else "debug" if settings.log_level == "debug" else None)
+
+
+def create_app() -> Observed:
     """Return the application of a server's worker process, which ends with its parent."""
     parent = os.environ.get("HOLDFAST_PARENT_PID")
     if parent is not None:
@@ -191,7 +204,7 @@ def create_app() -> ASGIApp:
         if os.getppid() != int(parent):
             os.kill(os.getpid(), signal.SIGTERM)
     settings = config.read(os.environ)
-    logs.configure()
+    logs.configure(settings.log_level, process="web")
     assert settings.dsn is not None, "the server's parent passes the DSN on"
     app = build(settings, config.application_dsn(settings, settings.dsn))
-    return layered(app, settings)
+    return watched(layered(app, settings), settings)

@@ -10,9 +10,10 @@ from procrastinate import App, PsycopgConnector, RetryStrategy
 
 from holdfast import config, logs
 from holdfast.availability.zone_records import record_zones
-from holdfast.booking import jobs
+from holdfast.booking import jobs, measures
 from holdfast.identity import write_limits
 from holdfast.kernel.database import Database
+from holdfast.kernel.publication import Publication, folder_of_supervisor
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +74,7 @@ async def run(dsn: str, *, pooler: bool = False) -> None:
     database = Database(dsn, min_connections=1, max_connections=4, pooler=pooler)
     await database.open()
     await database.check_role()
+    measures.follow_pool(database)
     app = build(database, dsn)
     try:
         async with database.transaction() as tx:
@@ -80,7 +82,7 @@ async def run(dsn: str, *, pooler: bool = False) -> None:
         # The first sweep and the first look at the schedules do not wait for the clock.
         await jobs.sweep_all(database)
         await jobs.lay_out_all(database)
-        async with app.open_async():
+        async with Publication("worker", folder_of_supervisor()).kept(), app.open_async():
             await app.run_worker_async(concurrency=2, shutdown_graceful_timeout=_DRAIN_SECONDS)
     except procrastinate.exceptions.ConnectorException as lost:
         raise psycopg.OperationalError("the worker has lost its connection to the database") from lost
@@ -91,7 +93,7 @@ async def run(dsn: str, *, pooler: bool = False) -> None:
 def main() -> None:
     """Run the worker by the settings of the environment."""
     settings = config.read(os.environ)
-    logs.configure()
+    logs.configure(settings.log_level, process="worker")
     if settings.dsn is None:
         raise config.ConfigurationError("Set HOLDFAST_DSN, or use `holdfast serve`, which runs a worker of its own.")
     asyncio.run(run(config.application_dsn(settings, settings.dsn), pooler=settings.pooler))

@@ -11,6 +11,7 @@ import pytest_asyncio
 from booking.opened import HOUR_SECONDS, START, Practice, open_practice, outcomes
 from holdfast.booking.admission import Admission, Answer, Request
 from holdfast.booking.errors import SlotConflict, SlotNotOffered
+from holdfast.booking.turnstile import Measure
 from holdfast.kernel.errors import TryLater
 from holdfast.kernel.ids import new_id
 
@@ -32,7 +33,9 @@ def request_for(schedule_id: object) -> Request:
 async def test_requests_that_arrive_together_travel_together(practice: Practice, app_uri: str) -> None:
     """A hundred simultaneous requests take a handful of transactions, a lone one is sent at once (B-1)."""
     sizes: list[int] = []
-    admission = Admission(practice.desk.database, app_uri, observe=lambda size, _seconds: sizes.append(size))
+    admission = Admission(
+        practice.desk.database, app_uri, measure=lambda _queue: Measure(lambda size, _seconds: sizes.append(size))
+    )
     schedule = await practice.add_schedule(200)
     try:
         await admission.admit(practice.business_id, request_for(schedule))

@@ -9,7 +9,7 @@ import msgspec
 
 from holdfast.availability.slots import Offering
 from holdfast.availability.walltime import day_bounds, local_day
-from holdfast.booking.turnstile import Turnstile
+from holdfast.booking.turnstile import Measure, Turnstile
 from holdfast.kernel.database import Database
 from holdfast.kernel.errors import TryLater
 from holdfast.kernel.rounds import Rounds
@@ -143,16 +143,21 @@ class Admission:
         *,
         pooler: bool = False,
         queue_limit: int = 10_000,
-        observe: Callable[[int, float], None] = lambda _size, _seconds: None,
+        measure: Callable[[str], Measure] = lambda _queue: Measure(),
     ) -> None:
         self._database = database
         self.dsn = dsn
         self._sweeps: Rounds[int] = Rounds()
         self.reserves: Turnstile[Request, Answer] = Turnstile(
-            dsn, queries["admit_batch"], Answer, pooler=pooler, queue_limit=queue_limit, observe=observe
+            dsn, queries["admit_batch"], Answer, pooler=pooler, queue_limit=queue_limit, measure=measure("reserve")
         )
         self.commits: Turnstile[CommitRequest, CommitAnswer] = Turnstile(
-            dsn, queries["commit_batch"], CommitAnswer, pooler=pooler, queue_limit=queue_limit, observe=observe
+            dsn,
+            queries["commit_batch"],
+            CommitAnswer,
+            pooler=pooler,
+            queue_limit=queue_limit,
+            measure=measure("commit"),
         )
 
     async def admit(self, business_id: UUID, request: Request) -> Answer:

@@ -13,6 +13,7 @@ from holdfast.booking.reservations import Reservations, Wish
 from holdfast.booking.tenancy import Tenancy
 from holdfast.identity.api_keys import Staff
 from holdfast.identity.errors import UnknownBusiness
+from holdfast.kernel.about import BOOKING_ID, note
 from holdfast.kernel.errors import ValidationFailed
 from holdfast.kernel.http import epoch_seconds
 from holdfast.kernel.ids import uuid_or_none
@@ -65,6 +66,7 @@ async def located(request: Call, text: str, named: UUID | None = None) -> tuple[
     others = {named, also_named} - {None, business_id}
     if booking_id is None or business_id is None or others:
         raise ReservationNotFoundOrExpired
+    note(BOOKING_ID, booking_id)
     return booking_id, business_id
 
 

@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 import psycopg
 from litestar import Request, Response, get
-from prometheus_client import Gauge
 
 from holdfast.booking import jobs
 from holdfast.booking.admission import queries
@@ -19,10 +18,6 @@ Call = Request[Any, Any, Any]
 
 # Without a cleanup for so long, something is wrong with the worker; no place is blocked by that (B-4).
 _ALERT_SECONDS = 600
-
-_ACTIVE = Gauge("holdfast_reservations_active", "Holds that are alive")
-_DEVIATIONS = Gauge("holdfast_schedule_deviations", "Coming schedules that differ from the rules of their programs")
-_UNCLEANED = Gauge("holdfast_reservations_expired_not_cleaned", "Holds that have run out and are not swept yet")
 
 
 class NotReady(UserError):
@@ -82,9 +77,6 @@ async def booking_health(request: Call) -> Response[bytes]:
         [row] = await tx.rows(queries["reservation_health"])
     age = row["cleanup_age_seconds"]
     held = row["held_last_day"]
-    _ACTIVE.set(row["active"])
-    _DEVIATIONS.set(row["schedule_deviations"])
-    _UNCLEANED.set(row["expired_not_cleaned"])
     return json_response(
         BookingHealth(
             status="ok" if age is not None and age < _ALERT_SECONDS else "alert",

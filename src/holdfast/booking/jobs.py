@@ -22,7 +22,7 @@ async def sweep_all(database: Database) -> int:
         while count := await sweep(database, business_id):
             total += count
     async with database.transaction() as tx:
-        await tx.run(queries["beat"], {"job": "cleanup-reservations"})
+        await tx.run(queries["beat"], {"job": "cleanup-reservations", "items": total})
     if total:
         log.info("holds_expired", count=total)
     return total
@@ -76,7 +76,7 @@ async def lay_out_all(database: Database) -> int:
                 kind=deviation.kind,
             )
     async with database.transaction() as tx:
-        await tx.run(queries["beat"], {"job": "lay-out-schedules"})
+        await tx.run(queries["beat"], {"job": "lay-out-schedules", "items": total})
     if total:
         log.info("schedules_laid_out", count=total)
     return total

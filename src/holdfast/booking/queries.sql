@@ -102,8 +102,9 @@ select s.id, s.program_id, s.starts_at, s.ends_at, s.max_capacity, p.active and 
  where s.business_id = %(business_id)s and s.id = %(id)s;
 
 -- name: beat
-insert into heartbeats (job, finished_at) values (%(job)s, clock_timestamp())
-on conflict (job) do update set finished_at = excluded.finished_at;
+insert into heartbeats (job, finished_at, runs, items) values (%(job)s, clock_timestamp(), 1, %(items)s)
+on conflict (job) do update set finished_at = excluded.finished_at, runs = heartbeats.runs + 1,
+                                items = heartbeats.items + excluded.items;
 
 -- name: reservation_health
 select (select count(*) from bookings where state = 'held' and expires_at > statement_timestamp()) as active,
@@ -122,6 +123,25 @@ select (select count(*) from bookings where state = 'held' and expires_at > stat
        -- Ids grow with time (UUID version 7), so their index finds the bookings of the last day.
        lateral (select count(*) as held, count(confirmed_at) as confirmed from bookings
                  where id >= (substr(hex, 1, 8) || '-' || substr(hex, 9) || '-7000-8000-000000000000')::uuid) made;
+
+-- name: hold_figures
+select (select count(*) from bookings where state = 'held' and expires_at > statement_timestamp()) as active,
+       (select count(*) from bookings where state = 'held' and expires_at <= statement_timestamp()) as spent,
+       (select greatest(coalesce(extract(epoch from statement_timestamp() - min(expires_at)), 0), 0)::float8
+          from bookings where state = 'held') as sweep_lag_seconds,
+       (select count(*) from schedule_deviations
+         where kind <> 'closed' and starts_at > statement_timestamp()) as deviations,
+       made.held, made.confirmed, made.expired, made.released
+  from (select lpad(to_hex((extract(epoch from statement_timestamp() - interval '24 hours') * 1000)::bigint), 12, '0')
+               as hex) since,
+       lateral (select count(*) as held, count(confirmed_at) as confirmed,
+                       count(*) filter (where state = 'expired') as expired,
+                       count(*) filter (where state = 'released') as released from bookings
+                 where id >= (substr(hex, 1, 8) || '-' || substr(hex, 9) || '-7000-8000-000000000000')::uuid) made;
+
+-- name: job_figures
+select job, extract(epoch from statement_timestamp() - finished_at)::float8 as age_seconds, runs, items
+  from heartbeats order by job;
 
 -- name: businesses_with_programs
 select distinct business_id from programs order by business_id;

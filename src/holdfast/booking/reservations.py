@@ -6,6 +6,7 @@ from typing import NoReturn
 from uuid import UUID
 
 import msgspec
+import structlog
 
 from holdfast.availability.slots import Offering
 from holdfast.availability.snapshots import Snapshot, Snapshots
@@ -44,6 +45,8 @@ from holdfast.kernel.database import Database
 from holdfast.kernel.errors import OutcomeUnknown, TryLater, UserError
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.rounds import Rounds
+
+log = structlog.get_logger(__name__)
 
 _STALE_TRIES = 5
 # The year 9999: beyond every horizon, and where the arithmetic of dates ends.
@@ -160,7 +163,11 @@ class Reservations:
             locale=guest.locale,
             nonce=new_nonce().hex(),
         )
-        answer = await self.admission.commit(business_id, request)
+        try:
+            answer = await self.admission.commit(business_id, request)
+        except OutcomeUnknown:
+            log.warning("outcome_unknown", booking_id=str(reservation_id), business_id=str(business_id))
+            raise
         if answer.outcome == "expired":
             raise ReservationNotFoundOrExpired.gone()
         if answer.outcome == "unknown":
@@ -189,7 +196,7 @@ class Reservations:
 
         Computed once for everybody who has lost the same place meanwhile.
         """
-        CONFLICTS.labels(place.service.slug).inc()
+        CONFLICTS.add(place.service.slug)
         key = (business_id, place.service.id, place.start, party)
         return await self._conflicts.join(key, lambda: self._conflict(business_id, place, party))
 
@@ -215,6 +222,7 @@ class Reservations:
         try:
             answer = await self.admission.admit(business_id, request)
         except OutcomeUnknown as unknown:
+            log.warning("outcome_unknown", booking_id=str(request.id), business_id=str(business_id))
             own = wish.key.guard_seconds is None
             raise OutcomeUnknown(details={"idempotencyKey": wish.key.key if own else None}) from unknown
         outcome = answer.outcome

@@ -7,6 +7,7 @@ from holdfast.booking.admission import queries
 from holdfast.identity import businesses
 from holdfast.identity.businesses import Business
 from holdfast.identity.errors import UnknownBusiness
+from holdfast.kernel.about import BUSINESS_ID, note
 from holdfast.kernel.database import Database
 from holdfast.kernel.errors import ValidationFailed
 
@@ -36,6 +37,7 @@ class Tenancy:
                 business = await businesses.only(tx)
                 if business is None:
                     raise ValidationFailed.at("business", "name the business by its slug or id")
+        note(BUSINESS_ID, business.id)
         return business
 
     async def of(self, thing_id: UUID) -> UUID | None:
@@ -43,10 +45,12 @@ class Tenancy:
         business_id = self._found.get(thing_id)
         if business_id is not None:
             self._found.move_to_end(thing_id)
+            note(BUSINESS_ID, business_id)
             return business_id
         async with self._database.reading() as tx:
             found: UUID | None = await tx.value(queries["locate"], {"id": thing_id})
         if found is not None:
+            note(BUSINESS_ID, found)
             self.remember(thing_id, found)
         return found
 

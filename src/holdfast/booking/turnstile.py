@@ -8,8 +8,9 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextvars import Context
 from dataclasses import dataclass
-from typing import Generic, LiteralString, Protocol, TypeVar, cast
+from typing import Any, Generic, LiteralString, Protocol, TypeVar, cast
 from uuid import UUID
 
 import msgspec
@@ -31,22 +32,32 @@ _LONE_TRIES = 5
 
 
 class Numbered(Protocol):
-    """A request or an answer that knows its place in the batch."""
+    """A request or an answer that knows its place in the batch, and its booking."""
 
     n: int
+    id: Any
 
 
 Q = TypeVar("Q", bound=Numbered)
 A = TypeVar("A", bound=Numbered)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ticket(Generic[Q, A]):
-    """A request that waits for its answer."""
+    """A request that waits for its answer; `since` is when it came, on the clock of performance."""
 
     business_id: UUID
     request: Q
     answer: "asyncio.Future[A]"
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Who is told of each batch its size and the seconds that it took, and of each request how long it waited."""
+
+    sent: Callable[[int, float], None] = lambda _size, _seconds: None
+    waited: Callable[[float], None] = lambda _seconds: None
 
 
 class Turnstile(Generic[Q, A]):
@@ -62,21 +73,21 @@ class Turnstile(Generic[Q, A]):
         batch_limit: int = 128,
         queue_limit: int = 10_000,
         pooler: bool = False,
-        observe: Callable[[int, float], None] = lambda _size, _seconds: None,
+        measure: Measure | None = None,
     ) -> None:
         """Prepare it.
 
         `statement` takes %(batch)s (JSON: business -> requests) and %(repeated)s, and returns a row of JSON answers
-        for each business. `observe` is told the size of each batch and the seconds that it took.
+        for each business.
         """
         self._dsn = dsn
         self._statement = statement
         self._decode = msgspec.json.Decoder(list[answer]).decode  # type: ignore[valid-type]
         self._encode = msgspec.json.Encoder().encode
         self._batch_limit = batch_limit
-        self._queue_limit = queue_limit
+        self.queue_limit = queue_limit
         self._prepare_threshold = None if pooler else 1
-        self._observe = observe
+        self._measure = measure or Measure()
         self._queue: deque[Ticket[Q, A]] = deque()
         self._idle: list[Lane] = [Lane(dsn, self._prepare_threshold) for _ in range(lanes)]
         self._lanes = list(self._idle)
@@ -93,13 +104,14 @@ class Turnstile(Generic[Q, A]):
         Raises TryLater when the queue is full or the database is away (nothing has happened), OutcomeUnknown when
         the connection broke twice while the request was in flight.
         """
-        if len(self._queue) >= self._queue_limit:
+        if len(self._queue) >= self.queue_limit:
             raise TryLater
         answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
-        self._queue.append(Ticket(business_id, request, answer))
+        self._queue.append(Ticket(business_id, request, answer, time.perf_counter()))
         if self._idle:
             lane = self._idle.pop()
-            task = asyncio.create_task(self._serve(lane))
+            # In a context of its own: what it logs is not of the one request that happened to come first.
+            task = asyncio.create_task(self._serve(lane), context=Context())
             self._busy.add(task)
             task.add_done_callback(self._busy.discard)
         return await answer
@@ -115,10 +127,13 @@ class Turnstile(Generic[Q, A]):
         try:
             while self._queue:
                 batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._batch_limit))]
+                now = time.perf_counter()
+                for ticket in batch:
+                    self._measure.waited(now - ticket.since)
                 try:
                     await self._settle(lane, batch)
                 except Exception as unforeseen:
-                    log.exception("turnstile_batch_failed", size=len(batch))
+                    log.exception("turnstile_batch_failed", **_ids(batch))
                     _fail(batch, unforeseen)
         finally:
             self._idle.append(lane)
@@ -132,13 +147,13 @@ class Turnstile(Generic[Q, A]):
                 _fail(batch, away)
             except psycopg.errors.LockNotAvailable:
                 # Somebody outside sits on a lock. To replay would be to wait for it again, once for each request.
-                log.warning("turnstile_lock_timeout", size=len(batch))
+                log.warning("turnstile_lock_timeout", **_ids(batch))
                 _fail(batch, TryLater())
             except _CONTENTION as lost:
                 if len(batch) == 1:
                     if attempt == _LONE_TRIES - 1:
                         _fail(batch, TryLater())
-                        log.warning("turnstile_contention", error=type(lost).__name__)
+                        log.warning("turnstile_contention", error=type(lost).__name__, **_ids(batch))
                     continue
                 await self._replay(lane, batch)
             except psycopg.Error as broken:
@@ -169,7 +184,7 @@ class Turnstile(Generic[Q, A]):
                 future = tickets[answer.n - 1].answer
                 if not future.done():
                     future.set_result(answer)
-        self._observe(len(batch), time.perf_counter() - started)
+        self._measure.sent(len(batch), time.perf_counter() - started)
 
 
 class Lane:
@@ -220,6 +235,11 @@ class Lane:
         if self._connection is not None:
             connection, self._connection = self._connection, None
             await connection.close()
+
+
+def _ids(batch: Sequence[Ticket[Q, A]]) -> dict[str, list[str]]:
+    """Return the bookings that a batch is about, for the log."""
+    return {"booking_ids": [str(ticket.request.id) for ticket in batch]}
 
 
 def _fail(batch: Sequence[Ticket[Q, A]], error: Exception) -> None:

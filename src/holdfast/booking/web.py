@@ -14,6 +14,7 @@ from holdfast.booking.errors import ReservationNotFoundOrExpired, SlotConflict, 
 from holdfast.booking.places import places_left
 from holdfast.booking.reservations import Guest, Wish
 from holdfast.identity.errors import UnknownBusiness
+from holdfast.kernel.about import BOOKING_ID, note
 from holdfast.kernel.documents import documented
 from holdfast.kernel.errors import ValidationFailed
 from holdfast.kernel.http import decode, json_response, problem_of
@@ -96,6 +97,7 @@ async def commit(request: Call) -> Response[bytes]:
     business_id = await tenancy_of(request).of(data.reservation_id)
     if business_id is None or data.business_id not in (None, business_id):
         raise ReservationNotFoundOrExpired
+    note(BOOKING_ID, data.reservation_id)
     answer = await desk.commit(business_id, data.reservation_id, guest)
     token = desk.tokens.token(business_id, answer.id, bytes.fromhex(answer.made().nonce))
     return json_response(views.CommittedView.of_commit(answer, token), 201 if answer.outcome == "committed" else 200)
@@ -134,6 +136,7 @@ express = [reserve, book, commit]
 
 def _remember(request: Call, answer: Answer, business_id: UUID) -> None:
     if answer.id is not None:
+        note(BOOKING_ID, answer.id)
         tenancy_of(request).remember(answer.id, business_id)
 
 

@@ -8,6 +8,7 @@ from litestar.handlers import BaseRouteHandler
 
 from holdfast.identity.api_keys import Staff, authenticate
 from holdfast.identity.permissions import Permission, may
+from holdfast.kernel.about import BUSINESS_ID, note
 from holdfast.kernel.errors import AuthenticationRequired, Forbidden
 
 Connection = ASGIConnection[Any, Any, Any, Any]
@@ -41,6 +42,7 @@ class Needs:
         if not may(staff.role, self.permission):
             raise Forbidden
         connection.scope["state"][_STAFF] = staff
+        note(BUSINESS_ID, staff.business_id)
 
 
 def staff_or_none(connection: Connection) -> Staff | None:

@@ -12,7 +12,10 @@ _PATH_PARAMETER = re.compile(r"\{(\w+):\w+\}")
 
 
 class Problem(msgspec.Struct):
-    """Every error: `code` for programs, `message` for people, `details` for what the code alone does not say."""
+    """Every error: `code` for programs, `message` for people, `details` for what the code alone does not say.
+
+    `instance` names the request, as its header X-Request-Id does, where the error is the server's own.
+    """
 
     type: str
     title: str
@@ -21,6 +24,7 @@ class Problem(msgspec.Struct):
     code: str
     message: str
     details: dict[str, Any]
+    instance: str | msgspec.UnsetType = msgspec.UNSET
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ The handler is the framework's own, with the same path, document and errors; onl
 it is left out: more than half of what such a request costs in Python (ADR 16).
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from litestar import Litestar, Response
@@ -22,13 +23,13 @@ Handler = Callable[[Any], Awaitable[Response[bytes]]]
 class _Headers:
     """The headers of a request, looked up by name in any case; the server hands them over in lower case."""
 
-    def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
-        self._raw = raw
+    def __init__(self, raw: Sequence[tuple[bytes, bytes]]) -> None:
+        self._first = dict(reversed(raw))
 
     def get(self, name: str) -> str | None:
         """Return the first header of this name."""
-        wanted = name.lower().encode("latin-1")
-        return next((value.decode("latin-1") for key, value in self._raw if key == wanted), None)
+        value = self._first.get(name.lower().encode("latin-1"))
+        return None if value is None else value.decode("latin-1")
 
 
 class ExpressCall:
@@ -69,12 +70,19 @@ class ExpressLane:
         if scope["type"] != ScopeType.HTTP or scope["method"] != "POST" or scope["path"] not in self._handlers:
             await self._app(scope, receive, send)
             return
+        # As the framework's router notes it, for whoever watches from outside.
+        scope["path_template"] = scope["path"]
         try:
             response = await self._handlers[scope["path"]](ExpressCall(self._app, scope, receive))
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets it as a problem
             response = render_error(None, error)
-        headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in response.headers.items()]
-        headers.append((b"content-type", (response.media_type or "").encode()))
+        headers = [_encoded(name, value) for name, value in response.headers.items()]
+        headers.append(_encoded("content-type", response.media_type or ""))
         headers.append((b"content-length", str(len(response.content)).encode()))
         await send({"type": "http.response.start", "status": response.status_code or 200, "headers": headers})
         await send({"type": "http.response.body", "body": response.content, "more_body": False})
+
+
+@lru_cache(256)
+def _encoded(name: str, value: str) -> tuple[bytes, bytes]:
+    return name.lower().encode(), value.encode("latin-1")

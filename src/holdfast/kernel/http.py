@@ -8,10 +8,14 @@ from urllib.parse import parse_qsl
 import msgspec
 import psycopg
 import structlog
-from litestar import MediaType, Request, Response
+from litestar import Request, Response
 from litestar.exceptions import HTTPException, InternalServerException
 
+from holdfast.kernel.about import CODE, instance_of_request, note
 from holdfast.kernel.errors import NotFound, TryLater, UserError, ValidationFailed
+from holdfast.kernel.figures import Counter
+
+REFUSALS = Counter("holdfast_refusals", "Answers with an error, by its code", ("code",))
 
 log = structlog.get_logger(__name__)
 
@@ -79,21 +83,37 @@ def epoch_seconds(at: datetime, field: str) -> int:
     return round((at - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
 
 
+class _Answer(Response[bytes]):
+    """An answer that is ready: what its base class would prepare, which is most of its cost, is never asked for."""
+
+    def __init__(self, content: bytes, status: int, media_type: str, headers: dict[str, str] | None) -> None:
+        self.content = content
+        self.status_code = status
+        self.media_type = media_type
+        self.headers = {"Cache-Control": "no-store", **headers} if headers else {"Cache-Control": "no-store"}
+        self.background = None
+        self.cookies = []
+        self.encoding = "utf-8"
+        self.response_type_encoders = {}
+
+
 def json_response(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response[bytes]:
     """Return a JSON answer that no cache keeps unless a header says otherwise."""
-    return Response(
-        _encoder.encode(content),
-        status_code=status,
-        media_type=MediaType.JSON,
-        headers={"Cache-Control": "no-store", **(headers or {})},
-    )
+    return _Answer(_encoder.encode(content), status, "application/json", headers)
+
+
+def count_refusal(code: str) -> None:
+    """Count an answer that is an error, in whatever shape, and say so in the line of the request."""
+    REFUSALS.add(code)
+    note(CODE, code)
 
 
 def problem(
     status: int, code: str, message: str, details: dict[str, Any], headers: dict[str, str] | None = None
 ) -> Response[bytes]:
-    """Return an error in the one shape of RFC 9457 with code, message and details."""
-    body = {
+    """Return an error in the one shape of RFC 9457 with code, message and details, and count it."""
+    count_refusal(code)
+    body: dict[str, Any] = {
         "type": f"urn:holdfast:problem:{code}",
         "title": HTTPStatus(status).phrase,
         "status": status,
@@ -102,12 +122,10 @@ def problem(
         "message": message,
         "details": details,
     }
-    return Response(
-        _encoder.encode(body),
-        status_code=status,
-        media_type="application/problem+json",
-        headers={"Cache-Control": "no-store", **(headers or {})},
-    )
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR and (instance := instance_of_request()):
+        # Whoever reports it can name it, and the log has it under this id.
+        body["instance"] = instance
+    return _Answer(_encoder.encode(body), status, "application/problem+json", headers)
 
 
 def problem_of(error: UserError) -> Response[bytes]:

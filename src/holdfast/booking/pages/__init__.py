@@ -28,7 +28,7 @@ from holdfast.catalog.resources import Resource
 from holdfast.catalog.services import Service
 from holdfast.identity.errors import UnknownBusiness
 from holdfast.kernel.errors import TryLater, UserError, ValidationFailed
-from holdfast.kernel.http import MAX_KEY_LENGTH, decode_form
+from holdfast.kernel.http import MAX_KEY_LENGTH, count_refusal, decode_form
 from holdfast.kernel.ids import new_id, uuid_or_none
 
 log = structlog.get_logger(__name__)
@@ -44,6 +44,7 @@ def show_problem(request: Call, error: UserError | psycopg.OperationalError) -> 
     if isinstance(error, psycopg.OperationalError):
         log.warning("database_unavailable", error=type(error).__name__)
         error = TryLater()
+    count_refusal(error.code)
     page: Page = request.state.get("page") or page_of(request, None)
     answer = render(page, "problem.html", error.status, error=error)
     answer.headers.update(error.headers)
