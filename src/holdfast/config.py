@@ -4,6 +4,7 @@ import os
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -55,6 +56,8 @@ class Settings:
     log_level: str = "info"
     # HOLDFAST_ACCESS_LOG: 1 logs a line for each request.
     access_log: bool = False
+    # HOLDFAST_OTEL: 1 sends traces; by default, when OTEL_EXPORTER_OTLP_ENDPOINT is set and the packages are there.
+    tracing: bool = False
     # HOLDFAST_PG_BIN: a folder with the binaries of PostgreSQL 18, instead of the embedded ones.
     pg_bin: Path | None = None
 
@@ -84,6 +87,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         bench_routes=_flag(environment, "HOLDFAST_BENCH_ROUTES"),
         log_level=_word(environment, "HOLDFAST_LOG_LEVEL", _LEVELS, "info"),
         access_log=_flag(environment, "HOLDFAST_ACCESS_LOG"),
+        tracing=_tracing(environment),
         pg_bin=Path(environment["HOLDFAST_PG_BIN"]) if environment.get("HOLDFAST_PG_BIN") else None,
     )
 
@@ -188,6 +192,16 @@ def _word(environment: Mapping[str, str], name: str, words: Sequence[str], defau
     if text not in words:
         raise ConfigurationError(f"{name} must be one of {', '.join(words)}.")
     return text
+
+
+def _tracing(environment: Mapping[str, str]) -> bool:
+    told = bool(environment.get("HOLDFAST_OTEL"))
+    wanted = _flag(environment, "HOLDFAST_OTEL") if told else bool(environment.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
+    if not wanted or (find_spec("opentelemetry") and find_spec("opentelemetry.sdk")):
+        return wanted
+    if told:
+        raise ConfigurationError("HOLDFAST_OTEL needs packages that are not there: install holdfast[otel].")
+    return False
 
 
 def _number(environment: Mapping[str, str], name: str, default: int, *, least: int = 1) -> int:

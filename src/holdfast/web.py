@@ -1,5 +1,6 @@
 """The web server's composition root: settings in, application out."""
 
+import asyncio
 import ctypes
 import gc
 import os
@@ -8,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
@@ -17,6 +18,7 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException, InternalServerException
 from litestar.handlers import HTTPRouteHandler
 from litestar.static_files import create_static_files_router
+from litestar.types import ASGIApp
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from holdfast import __version__, config, logs
@@ -46,6 +48,9 @@ from holdfast.kernel.express import ExpressLane
 from holdfast.kernel.http import MAX_BODY_BYTES, json_response, render_error
 from holdfast.kernel.observed import Observed
 from holdfast.kernel.publication import Publication, folder_of_supervisor
+
+if TYPE_CHECKING:
+    from holdfast.kernel.tracing import Tracing
 
 log = structlog.get_logger(__name__)
 
@@ -110,13 +115,14 @@ def handlers(settings: config.Settings) -> list[HTTPRouteHandler]:
     return routes
 
 
-def build(settings: config.Settings, app_dsn: str) -> Litestar:
+def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = None) -> Litestar:
     """Return the application on a migrated database."""
     routes = handlers(settings)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        database = Database(app_dsn, pooler=settings.pooler)
+        cursor = None if tracing is None else tracing.cursor
+        database = Database(app_dsn, pooler=settings.pooler, cursor=cursor)
         await database.open()
         await database.check_role()
         # Health has a connection of its own: it answers at once, however many wait for one of the others.
@@ -128,6 +134,7 @@ def build(settings: config.Settings, app_dsn: str) -> Litestar:
             pooler=settings.pooler,
             queue_limit=settings.queue_limit,
             measure=measures.measure_of,
+            tracing=tracing,
         )
         measures.follow_admission(admission)
         measures.follow_pool(database)
@@ -161,6 +168,8 @@ def build(settings: config.Settings, app_dsn: str) -> Litestar:
             await admission.close()
             await app.state.health_database.close()
             await database.close()
+            if tracing is not None:
+                await asyncio.to_thread(tracing.close)
 
     assets = create_static_files_router(
         path="/static",
@@ -190,8 +199,9 @@ def layered(app: Litestar, settings: config.Settings) -> ASGIApp:
     return PublicWrites(lane, app, settings.trusted_proxies)
 
 
-def watched(app: Any, settings: config.Settings) -> Observed:
+def watched(app: Any, settings: config.Settings, tracing: "Tracing | None" = None) -> Observed:
     """Return the application, watched; this is the outermost layer, whatever else stands before the express lane."""
+    app = app if tracing is None else tracing.around(app)
     return Observed(app, level="info" if settings.access_log else "debug" if settings.log_level == "debug" else None)
 
 
@@ -206,5 +216,15 @@ def create_app() -> Observed:
     settings = config.read(os.environ)
     logs.configure(settings.log_level, process="web")
     assert settings.dsn is not None, "the server's parent passes the DSN on"
-    app = build(settings, config.application_dsn(settings, settings.dsn))
-    return watched(layered(app, settings), settings)
+    tracing = tracing_of(settings)
+    app = build(settings, config.application_dsn(settings, settings.dsn), tracing)
+    return watched(layered(app, settings), settings, tracing)
+
+
+def tracing_of(settings: config.Settings) -> "Tracing | None":
+    """Return where spans go, None when they are not asked for: then nothing that makes them is even imported."""
+    if not settings.tracing:
+        return None
+    from holdfast.kernel.tracing import Tracing  # noqa: PLC0415 - imported where it is asked for, and only there
+
+    return Tracing.to_collector()

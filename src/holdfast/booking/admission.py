@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import msgspec
@@ -14,6 +14,9 @@ from holdfast.kernel.database import Database
 from holdfast.kernel.errors import TryLater
 from holdfast.kernel.rounds import Rounds
 from holdfast.kernel.sql import load
+
+if TYPE_CHECKING:
+    from holdfast.kernel.tracing import Tracing
 
 queries = load(__package__)
 
@@ -144,12 +147,19 @@ class Admission:
         pooler: bool = False,
         queue_limit: int = 10_000,
         measure: Callable[[str], Measure] = lambda _queue: Measure(),
+        tracing: "Tracing | None" = None,
     ) -> None:
         self._database = database
         self.dsn = dsn
         self._sweeps: Rounds[int] = Rounds()
         self.reserves: Turnstile[Request, Answer] = Turnstile(
-            dsn, queries["admit_batch"], Answer, pooler=pooler, queue_limit=queue_limit, measure=measure("reserve")
+            dsn,
+            queries["admit_batch"],
+            Answer,
+            pooler=pooler,
+            queue_limit=queue_limit,
+            measure=measure("reserve"),
+            tracing=tracing,
         )
         self.commits: Turnstile[CommitRequest, CommitAnswer] = Turnstile(
             dsn,
@@ -158,6 +168,7 @@ class Admission:
             pooler=pooler,
             queue_limit=queue_limit,
             measure=measure("commit"),
+            tracing=tracing,
         )
 
     async def admit(self, business_id: UUID, request: Request) -> Answer:

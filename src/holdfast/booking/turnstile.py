@@ -10,15 +10,19 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
-from typing import Any, Generic, LiteralString, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, LiteralString, Protocol, TypeVar, cast
 from uuid import UUID
 
 import msgspec
 import psycopg
 import structlog
+from psycopg import AsyncCursor
 
 from holdfast.kernel.database import Session
 from holdfast.kernel.errors import OutcomeUnknown, TryLater
+
+if TYPE_CHECKING:
+    from holdfast.kernel.tracing import Tracing
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +54,8 @@ class Ticket(Generic[Q, A]):
     request: Q
     answer: "asyncio.Future[A]"
     since: float
+    # Where it comes from, for who traces.
+    origin: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,7 @@ class Turnstile(Generic[Q, A]):
         queue_limit: int = 10_000,
         pooler: bool = False,
         measure: Measure | None = None,
+        tracing: "Tracing | None" = None,
     ) -> None:
         """Prepare it.
 
@@ -86,10 +93,11 @@ class Turnstile(Generic[Q, A]):
         self._encode = msgspec.json.Encoder().encode
         self._batch_limit = batch_limit
         self.queue_limit = queue_limit
-        self._prepare_threshold = None if pooler else 1
         self._measure = measure or Measure()
+        self._tracing = tracing
         self._queue: deque[Ticket[Q, A]] = deque()
-        self._idle: list[Lane] = [Lane(dsn, self._prepare_threshold) for _ in range(lanes)]
+        cursor = None if tracing is None else tracing.cursor
+        self._idle: list[Lane] = [Lane(dsn, None if pooler else 1, cursor) for _ in range(lanes)]
         self._lanes = list(self._idle)
         self._busy: set[asyncio.Task[None]] = set()
 
@@ -107,7 +115,7 @@ class Turnstile(Generic[Q, A]):
         if len(self._queue) >= self.queue_limit:
             raise TryLater
         answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
-        self._queue.append(Ticket(business_id, request, answer, time.perf_counter()))
+        self._queue.append(self._ticket(business_id, request, answer))
         if self._idle:
             lane = self._idle.pop()
             # In a context of its own: what it logs is not of the one request that happened to come first.
@@ -115,6 +123,12 @@ class Turnstile(Generic[Q, A]):
             self._busy.add(task)
             task.add_done_callback(self._busy.discard)
         return await answer
+
+    def _ticket(self, business_id: UUID, request: Q, answer: "asyncio.Future[A]") -> Ticket[Q, A]:
+        ticket = Ticket(business_id, request, answer, time.perf_counter())
+        if self._tracing is not None:
+            ticket.origin = self._tracing.here()
+        return ticket
 
     async def close(self) -> None:
         """Finish what is in flight and close the connections."""
@@ -131,7 +145,11 @@ class Turnstile(Generic[Q, A]):
                 for ticket in batch:
                     self._measure.waited(now - ticket.since)
                 try:
-                    await self._settle(lane, batch)
+                    if self._tracing is None:
+                        await self._settle(lane, batch)
+                    else:
+                        with self._tracing.batch([ticket.origin for ticket in batch]):
+                            await self._settle(lane, batch)
                 except Exception as unforeseen:
                     log.exception("turnstile_batch_failed", **_ids(batch))
                     _fail(batch, unforeseen)
@@ -190,8 +208,9 @@ class Turnstile(Generic[Q, A]):
 class Lane:
     """One connection of a turnstile, opened when it is first needed and again when it was lost."""
 
-    def __init__(self, dsn: str, prepare_threshold: int | None) -> None:
+    def __init__(self, dsn: str, prepare_threshold: int | None, cursor: type[AsyncCursor[Any]] | None = None) -> None:
         self._dsn = dsn
+        self._cursor = cursor
         self._prepare_threshold = prepare_threshold
         self._connection: Session | None = None
 
@@ -224,7 +243,7 @@ class Lane:
         if self._connection is None or self._connection.closed:
             try:
                 self._connection = await Session.connect(
-                    self._dsn, autocommit=True, prepare_threshold=self._prepare_threshold
+                    self._dsn, autocommit=True, prepare_threshold=self._prepare_threshold, cursor_factory=self._cursor
                 )
             except psycopg.OperationalError as away:
                 raise TryLater from away

@@ -8,7 +8,7 @@ from typing import Any, LiteralString, TypeVar
 from uuid import UUID
 
 import psycopg
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.abc import Params
 from psycopg.rows import class_row, dict_row, scalar_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -80,8 +80,19 @@ class Transaction:
 class Database:
     """A pool of connections under the application's role."""
 
-    def __init__(self, dsn: str, *, min_connections: int = 2, max_connections: int = 10, pooler: bool = False) -> None:
-        """Prepare a pool; `pooler` says that a transaction pooler stands between, where prepared names clash."""
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        min_connections: int = 2,
+        max_connections: int = 10,
+        pooler: bool = False,
+        cursor: type[AsyncCursor[Any]] | None = None,
+    ) -> None:
+        """Prepare a pool; `pooler` says that a transaction pooler stands between, where prepared names clash.
+
+        `cursor` is what executes statements, when somebody wants to watch them.
+        """
         self._dsn = dsn
         self._waits = Waits(self._reachable)
         # How many connections are lent now.
@@ -98,7 +109,7 @@ class Database:
             # is back.
             reconnect_timeout=10,
             check=_check,
-            kwargs={"prepare_threshold": None if pooler else 2},
+            kwargs={"prepare_threshold": None if pooler else 2, "cursor_factory": cursor},
         )
 
     async def open(self) -> None:

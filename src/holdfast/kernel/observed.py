@@ -34,6 +34,11 @@ REQUEST_SECONDS = Histogram(
 )
 
 
+def method_label(method: str) -> str:
+    """Return a method as it may be shown: one that HTTP knows, since clients may invent others."""
+    return method if method in _METHODS else OTHER
+
+
 class Observed:
     """An application, watched."""
 
@@ -98,7 +103,7 @@ class Observed:
 
     def _cell_of(self, method: str, route: str | None, status: int) -> Cell:
         """Return where requests of a kind are counted; remembered unless a client has made the method up."""
-        known = method if method in _METHODS else OTHER
+        known = method_label(method)
         cell = REQUEST_SECONDS.cell(known, route or UNMATCHED, str(status))
         if known != OTHER:
             self._cells[method, route, status] = cell
@@ -108,7 +113,7 @@ class Observed:
         assert self._level is not None, "who has no level logs nothing"
         getattr(log, self._level)(
             "request",
-            method=method if method in _METHODS else OTHER,
+            method=method_label(method),
             route=route or UNMATCHED,
             status=status,
             duration_ms=round(seconds * 1000, 3),
