@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from house.sources import ROOT
 from journeys.instance import Instance, copy_of, eventually, holdfast, serving
 
 MAIL, PHONE, NAME = "trillian.astra@magrathea.example", "+44 7700 900461", "Trillian Astra"
@@ -48,13 +49,13 @@ def lines(instance: Instance, event: str) -> list[dict[str, Any]]:
     return [line for line in parsed if line["event"] == event]
 
 
-def wish(http: httpx.Client, number: int = 0) -> dict[str, Any]:
+def wish(http: httpx.Client, service: str = "intro-call") -> dict[str, Any]:
     """Return the body that reserves a free slot."""
     card = http.get("/api/public/businesses/emotional-balance").json()
-    [service] = [s["id"] for s in card["services"] if s["slug"] == "intro-call"]
-    query = {"service_slug": "intro-call", "from": str(DAY), "to": str(DAY + timedelta(days=1))}
-    slot = http.get("/api/public/booking/slots", params=query).json()["days"][0]["slots"][number]
-    return {"serviceId": service, "slotStart": slot["start"], "slotEnd": slot["end"]}
+    [id_] = [s["id"] for s in card["services"] if s["slug"] == service]
+    query = {"service_slug": service, "from": str(DAY), "to": str(DAY + timedelta(days=1))}
+    slot = http.get("/api/public/booking/slots", params=query).json()["days"][0]["slots"][0]
+    return {"serviceId": id_, "slotStart": slot["start"], "slotEnd": slot["end"]}
 
 
 def test_three_processes_have_one_set_of_figures(instance: Instance) -> None:
@@ -118,6 +119,53 @@ def test_the_figures_of_a_booking(instance: Instance) -> None:
     for queue, passed in (("reserve", 2), ("commit", 1)):
         for name in ("holdfast_admission_batch_seconds_count", "holdfast_admission_wait_seconds_count"):
             assert now[name, queue] >= before.get((name, queue), 0) + passed
+
+
+OPS = ROOT / "examples" / "ops"
+EXPRESSIONS = [
+    *(t["expr"] for p in json.loads((OPS / "grafana-dashboard.json").read_text())["panels"] for t in p["targets"]),
+    *re.findall(r"^ +expr: (.*)$", (OPS / "prometheus-alerts.yml").read_text(), re.MULTILINE),
+]
+
+
+@pytest.fixture(scope="module")
+def shown(instance: Instance) -> dict[str, set[str]]:
+    """The labels of each figure that a server shows after a booking and a race that was lost."""
+    with httpx.Client(base_url=instance.url, timeout=30) as http:
+        body = wish(http, "couple-session")
+        held = http.post("/api/booking/reserve", json=body).json()
+        assert http.post("/api/booking/reserve", json=body).status_code == 409
+        http.post("/api/booking/commit", json={"reservationId": held["reservationId"], "guestEmail": MAIL})
+
+    def look() -> dict[str, set[str]] | None:
+        # The label that Prometheus adds by itself is the job.
+        found: dict[str, set[str]] = {}
+        for family in text_string_to_metric_families(instance.get("/metrics").text):
+            for sample in family.samples:
+                found.setdefault(sample.name, {"job"}).update(sample.labels)
+        return found if "holdfast_booking_conflicts_total" in found else None
+
+    return eventually(look)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_what_is_watched_exists(shown: dict[str, set[str]], expression: str) -> None:
+    """Every name that the dashboard or an alert asks for is shown by a server, with the labels that it is asked by."""
+    asked = re.findall(r"(holdfast_\w+)(?:\{([^}]*)\})?", expression)
+    assert asked
+    for name, selector in asked:
+        assert name in shown
+        assert set(re.findall(r"(\w+)=", selector)) <= shown[name]
+    grouped = {label for group in re.findall(r" by \(([^)]*)\)", expression) for label in group.split(", ")}
+    assert all(grouped <= shown[name] for name, _ in asked)
+
+
+def test_the_dashboard_can_be_imported() -> None:
+    """The dashboard asks which source its data has, and all its panels take that one."""
+    dashboard = json.loads((OPS / "grafana-dashboard.json").read_text())
+    assert [v["type"] for v in dashboard["templating"]["list"] if v["name"] == "datasource"] == ["datasource"]
+    assert {p["datasource"]["uid"] for p in dashboard["panels"]} == {"${datasource}"}
+    assert len({p["id"] for p in dashboard["panels"]}) == len(dashboard["panels"])
 
 
 def test_a_line_for_each_request(instance: Instance) -> None:

@@ -136,9 +136,9 @@ def _of_holds(row: dict[str, Any]) -> Iterable[Metric]:
 
 
 def _of_jobs(rows: Iterable[dict[str, Any]]) -> Iterable[Metric]:
-    age = GaugeMetricFamily("holdfast_job_age_seconds", "Since a periodic job last finished", labels=["job"])
-    runs = CounterMetricFamily("holdfast_job_runs", "How often it has finished", labels=["job"])
-    items = CounterMetricFamily("holdfast_job_items", "Holds ended, schedules laid out", labels=["job"])
+    age = GaugeMetricFamily("holdfast_job_age_seconds", "Since a periodic job last finished", labels=["task"])
+    runs = CounterMetricFamily("holdfast_job_runs", "How often it has finished", labels=["task"])
+    items = CounterMetricFamily("holdfast_job_items", "Holds ended, schedules laid out", labels=["task"])
     for row in rows:
         age.add_metric([row["job"]], row["age_seconds"])
         runs.add_metric([row["job"]], row["runs"])
