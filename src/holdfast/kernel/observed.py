@@ -1,4 +1,4 @@
-"""What is seen of every request: its id, how long it took and how it ended (ADR 18).
+"""What is seen of every request: its id, how long it took and how it ended (ADR 21).
 
 Plain ASGI and outermost, so that it sees what the express lane and every other layer answer.
 """
