@@ -1,6 +1,5 @@
 """The web server's composition root: settings in, application out."""
 
-import asyncio
 import ctypes
 import gc
 import os
@@ -121,8 +120,7 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        cursor = None if tracing is None else tracing.cursor
-        database = Database(app_dsn, pooler=settings.pooler, cursor=cursor)
+        database = Database(app_dsn, pooler=settings.pooler, cursor=tracing and tracing.cursor)
         await database.open()
         await database.check_role()
         # Health has a connection of its own: it answers at once, however many wait for one of the others.
@@ -136,8 +134,7 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
             measure=measures.measure_of,
             tracing=tracing,
         )
-        measures.follow_admission(admission)
-        measures.follow_pool(database)
+        measures.follow(admission, database)
         master_key = config.master_key(settings)
         app.state.database = database
         app.state.database_figures = measures.DatabaseFigures(app.state.health_database)
@@ -165,11 +162,8 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
             async with app.state.publication.kept():
                 yield
         finally:
-            await admission.close()
-            await app.state.health_database.close()
-            await database.close()
-            if tracing is not None:
-                await asyncio.to_thread(tracing.close)
+            for part in (admission, app.state.health_database, database, *([tracing] if tracing else ())):
+                await part.close()
 
     assets = create_static_files_router(
         path="/static",

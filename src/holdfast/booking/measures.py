@@ -56,8 +56,9 @@ def measure_of(queue: str) -> Measure:
     return Measure(sent, WAIT_SECONDS.cell(queue).observe)
 
 
-def follow_admission(admission: Admission) -> None:
-    """Read the queues of this process from now on."""
+def follow(admission: Admission, database: Database) -> None:
+    """Read the queues and the pool of this process from now on."""
+    follow_pool(database)
     reserves, commits = admission.reserves, admission.commits
     QUEUE_LENGTH.follow(lambda: [(("reserve",), reserves.waiting), (("commit",), commits.waiting)])
     QUEUE_LIMIT.follow(lambda: [(("reserve",), reserves.queue_limit), (("commit",), commits.queue_limit)])

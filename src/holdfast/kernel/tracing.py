@@ -4,6 +4,7 @@ Imported only where tracing is asked for (ADR 22). What a span says is chosen he
 paths, parameters of statements nor the messages of exceptions, which quote people's data.
 """
 
+import asyncio
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -41,9 +42,9 @@ class Tracing:
         """Return one that sends its spans to the collector which the variables of OpenTelemetry name."""
         return cls(BatchSpanProcessor(OTLPSpanExporter()))
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Send what is left; takes as long as the collector does."""
-        self._provider.shutdown()
+        await asyncio.to_thread(self._provider.shutdown)
 
     def around(self, app: App) -> App:
         """Return the application with a span around each request, in the trace that its `traceparent` names."""
