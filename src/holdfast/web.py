@@ -120,7 +120,7 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        database = Database(app_dsn, pooler=settings.pooler, cursor=tracing and tracing.cursor)
+        database = Database(app_dsn, pooler=settings.pooler, cursor=None if tracing is None else tracing.cursor)
         await database.open()
         await database.check_role()
         # Health has a connection of its own: it answers at once, however many wait for one of the others.

@@ -102,3 +102,4 @@ async def test_clients_choose_no_labels() -> None:
     assert counted("GET", "unmatched", "404") >= 50
     assert counted("other", "unmatched", "404") >= 50
     assert len(REQUEST_SECONDS.cells) <= before + 2
+    assert len(app._cells) == 1
