@@ -1,7 +1,7 @@
 """Figures of this process for Prometheus, counted in plain memory.
 
 The client library's own counters take locks, and the page that lets several processes share them costs a hot request
-several times as much as all that is counted of it here (ADR 21). So counting is a sum in a dictionary, done by the
+several times as much as all that is counted of it here (ADR 22). So counting is a sum in a dictionary, done by the
 one thread that serves; `publication.py` shows the figures of all processes together.
 """
 

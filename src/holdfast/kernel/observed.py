@@ -1,4 +1,4 @@
-"""What is seen of every request: its id, how long it took and how it ended (ADR 21).
+"""What is seen of every request: its id, how long it took and how it ended (ADR 22).
 
 Plain ASGI and outermost, so that it sees what the express lane and every other layer answer.
 """

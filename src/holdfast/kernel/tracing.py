@@ -1,6 +1,6 @@
 """Traces for OpenTelemetry: a span for each request, each admission batch, and each statement in one of them.
 
-Imported only where tracing is asked for (ADR 22). What a span says is chosen here: routes, codes and ids. Neither
+Imported only where tracing is asked for (ADR 23). What a span says is chosen here: routes, codes and ids. Neither
 paths, parameters of statements nor the messages of exceptions, which quote people's data.
 """
 
