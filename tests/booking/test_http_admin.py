@@ -92,11 +92,13 @@ def test_a_block_with_a_key(clients: Clients, desk: StaffClients, day: date) -> 
 
 
 def test_what_cannot_be_blocked(clients: Clients, desk: StaffClients, day: date) -> None:
-    """No time, no resource or another business's: each is refused in its words (H-1, H-4)."""
+    """No time, one beyond the calendar, no resource or another business's: each is refused in its words (H-1, H-4)."""
     body = around(clients, "room", clients.slots("couple-session", day)[0])
     assert wrong_fields(desk.call("POST", BLOCKS, body | {"end": body["start"]})) == {"end"}
     assert wrong_fields(desk.call("POST", BLOCKS, body | {"end": shifted(body["end"], milliseconds=1)})) == {"end"}
     assert wrong_fields(desk.call("POST", BLOCKS, {"start": body["start"], "end": body["end"]})) == {"body"}
+    assert wrong_fields(desk.call("POST", BLOCKS, body | {"start": "0001-01-01T00:00:00+14:00"})) == {"start"}
+    assert wrong_fields(desk.call("POST", BLOCKS, body | {"end": "9999-12-31T23:59:59-12:00"})) == {"end"}
     problem(desk.call("POST", BLOCKS, body | {"resourceId": str(uuid4())}), 404, "not_found")
     problem(desk.call("POST", BLOCKS, body | {"businessId": str(uuid4())}), 404, "unknown_business")
     for name in (str(uuid4()), "nothing"):

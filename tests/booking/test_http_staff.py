@@ -59,6 +59,15 @@ def test_staff_name_the_version_that_they_saw(clients: Clients, desk: StaffClien
     assert (done.status_code, done.json()["version"]) == (200, 4)
 
 
+@pytest.mark.parametrize("name", ["move", "contact", "cancel", "refund"])
+def test_versions_that_no_appointment_can_have(clients: Clients, desk: StaffClients, made: Json, name: str) -> None:
+    """A version that no row can hold is 400 to each change by staff, whatever its size, and changes nothing (H-1, B-15)."""
+    call = changes(desk, clients, made)[name]
+    for version in (-1, 10**9, 2**31, 2**63, 2**70):
+        assert wrong_fields(call(expectedVersion=version)) == {"expectedVersion"}
+    assert clients.appointment(made)["version"] == 2
+
+
 def test_an_outcome_names_the_version_too(desk: StaffClients, begun: Json) -> None:
     """An outcome without a version is 428, with a stale one 409 (B-15, B-19)."""
     path = f"{appointment_path(begun)}/outcome"

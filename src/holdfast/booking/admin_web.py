@@ -9,7 +9,7 @@ from litestar.params import FromPath
 
 from holdfast.booking import views
 from holdfast.booking.blocks import BlockView, Wanted, block, record_act, unblock
-from holdfast.booking.calls import Call, desk_of, key_of, own_business
+from holdfast.booking.calls import Call, desk_of, in_calendar, key_of, own_business
 from holdfast.booking.errors import UnknownSchedule
 from holdfast.booking.history import Actor
 from holdfast.booking.public_web import ResourceCard, ScheduleView
@@ -63,6 +63,8 @@ async def add_block(request: Call) -> Response[bytes]:
     data = decode(BlockBody, await request.body())
     staff = staff_of(request)
     business_id = own_business(staff, data.business_id)
+    in_calendar(data.start, "start")
+    in_calendar(data.end, "end")
     if epoch_seconds(data.end, "end") <= epoch_seconds(data.start, "start"):
         raise ValidationFailed.at("end", "must be after start")
     key = key_of(request, data, "block")

@@ -1,6 +1,6 @@
 """What the edges of booking ask of a call: its desk, its key, the version, the place and the booking that it names."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -140,3 +140,10 @@ def date_in(text: str | None, field: str) -> date | None:
     if day is None or not 1 < day.year < 9999:
         raise ValidationFailed.at(field, "must be a date like 2026-11-21")
     return day
+
+
+def in_calendar(at: datetime, field: str) -> datetime:
+    """Return an instant that the database can tell in every zone; raises ValidationFailed for one that it cannot."""
+    if not 1 < at.year < 9999:
+        raise ValidationFailed.at(field, "is beyond the calendar")
+    return at

@@ -18,6 +18,7 @@ from holdfast.booking.calls import (
     date_in,
     desk_of,
     expected_version,
+    in_calendar,
     key_of,
     number_in,
     own_appointment,
@@ -70,7 +71,7 @@ class OutcomeBody(views.KeyedBody, kw_only=True):
     outcome: Literal["completed", "no_show"]
     business_id: UUID | None = None
     reason: views.Reason | None = None
-    expected_version: int | None = None
+    expected_version: views.Version | None = None
 
 
 class RefundBody(views.KeyedBody, kw_only=True):
@@ -78,7 +79,7 @@ class RefundBody(views.KeyedBody, kw_only=True):
 
     business_id: UUID | None = None
     reason: views.Reason | None = None
-    expected_version: int | None = None
+    expected_version: views.Version | None = None
 
 
 class RefundedView(views.ChangedView, kw_only=True):
@@ -265,6 +266,4 @@ def _instant_in(text: str | None, field: str, zone: str) -> datetime | None:
         at = msgspec.convert(text.replace(" ", "+"), Instant)
     except msgspec.ValidationError:
         raise ValidationFailed.at(field, "must be a time like 2026-11-21T10:00:00Z, or a date") from None
-    if not 1 < at.year < 9999:
-        raise ValidationFailed.at(field, "is beyond the calendar")
-    return at
+    return in_calendar(at, field)

@@ -20,6 +20,8 @@ Email = Annotated[
 Phone = Annotated[str, msgspec.Meta(min_length=3, max_length=32, pattern=r"^\+?[0-9 ().-]+$(?![\s\S])")]
 Locale = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$(?![\s\S])", max_length=35)]
 Reason = Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00]*$(?![\s\S])")]
+# As many digits as If-Match takes; more would be beyond the column.
+Version = Annotated[int, msgspec.Meta(ge=0, le=999_999_999)]
 TtlMinutes = Annotated[int, msgspec.Meta(ge=1, le=1_440)]
 TtlSeconds = Annotated[int, msgspec.Meta(ge=1, le=86_400)]
 
@@ -123,7 +125,7 @@ class CancelBody(KeyedBody, kw_only=True):
     business_id: UUID | None = None
     cancellation_token: Annotated[str, msgspec.Meta(max_length=200)] | None = None
     reason: Reason | None = None
-    expected_version: int | None = None
+    expected_version: Version | None = None
 
 
 class ChangeBody(PlaceBody, kw_only=True):
@@ -136,7 +138,7 @@ class ChangeBody(PlaceBody, kw_only=True):
     timezone: Line | None = None
     note: Annotated[str, msgspec.Meta(max_length=10_000)] | None = None
     reason: Reason | None = None
-    expected_version: int | None = None
+    expected_version: Version | None = None
 
     @property
     def moves(self) -> bool:
