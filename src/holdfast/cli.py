@@ -149,24 +149,28 @@ def run_import(
     """Load a business, or its holidays and busy time; repeatable, and on bad input nothing changes."""
     settings = _settings(data, dsn)
     report: Report | CalendarReport
-    if not transfers.is_calendar(file):
-        if meaning or business or resource or source:
-            raise config.ConfigurationError("--as, --business, --resource and --source go with a calendar (.ics) only.")
-        report = transfers.import_business(_app_dsn(settings), file.read_bytes())
-        lines = transfers.told_of_business(report)
-    elif meaning is None:
-        raise config.ConfigurationError("Say what the calendar holds: --as holidays, or --as busy --resource SLUG.")
-    else:
-        report = transfers.import_calendar(
-            _app_dsn(settings),
-            file,
-            _say,
-            meaning=meaning,
-            source=source,
-            business=business or settings.default_business,
-            resources=resource or [],
-        )
-        lines = transfers.told_of_calendar(report)
+    with file.open("rb") as stream:
+        if not transfers.is_calendar(file, stream):
+            if meaning or business or resource or source:
+                raise config.ConfigurationError(
+                    "--as, --business, --resource and --source go with a calendar (.ics) only."
+                )
+            report = transfers.import_business(_app_dsn(settings), stream.read())
+            lines = transfers.told_of_business(report)
+        elif meaning is None:
+            raise config.ConfigurationError("Say what the calendar holds: --as holidays, or --as busy --resource SLUG.")
+        else:
+            report = transfers.import_calendar(
+                _app_dsn(settings),
+                file,
+                stream,
+                _say,
+                meaning=meaning,
+                source=source,
+                business=business or settings.default_business,
+                resources=resource or [],
+            )
+            lines = transfers.told_of_calendar(report)
     print(msgspec.json.encode(report).decode() if as_json else "\n".join(lines))  # noqa: T201
 
 
@@ -183,8 +187,14 @@ def run_export(
     if file is not None:
         transfers.write_whole(file, text)
     else:
-        # As bytes, so that the file is the same whatever the terminal's encoding and line ends.
-        sys.stdout.buffer.write(text.encode())
+        try:
+            # As bytes, so that the file is the same whatever the terminal's encoding and line ends.
+            sys.stdout.buffer.write(text.encode())
+            sys.stdout.buffer.flush()
+        except OSError as error:
+            # Else Python tries again when it ends, and says so in its own words.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise config.ConfigurationError(f"Cannot write to stdout: {error.strerror}.") from error
 
 
 @app.command(name="verify")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -55,17 +56,18 @@ def export_business(app_dsn: str, business: str | None) -> str:
     return connected(app_dsn, lambda database: export(database, business))
 
 
-def is_calendar(file: Path) -> bool:
-    """Tell whether a file is a calendar, by its name or by how it begins."""
+def is_calendar(file: Path, stream: BufferedReader) -> bool:
+    """Tell whether a file is a calendar, by its name or by how it begins; nothing is taken from its stream."""
     if file.suffix.lower() in {".ics", ".ical", ".ifb"}:
         return True
-    with file.open("rb") as stream:
-        return stream.read(64).removeprefix(b"\xef\xbb\xbf").lstrip().upper().startswith(b"BEGIN:VCALENDAR")
+    # Looked at and not read: a pipe can be read once only.
+    return stream.peek(64)[:64].removeprefix(b"\xef\xbb\xbf").lstrip().upper().startswith(b"BEGIN:VCALENDAR")
 
 
 def import_calendar(
     app_dsn: str,
     file: Path,
+    stream: BufferedReader,
     say: Callable[[str], None],
     *,
     meaning: Meaning,
@@ -73,7 +75,7 @@ def import_calendar(
     business: str | None,
     resources: list[str],
 ) -> "CalendarReport":
-    """Load holidays or busy time from a calendar file, saying how far it is.
+    """Load holidays or busy time from a calendar file, which is open as a stream, saying how far it is.
 
     Raises CalendarFileInvalid and what `load_calendar` raises.
     """
@@ -81,18 +83,20 @@ def import_calendar(
     from holdfast.availability.ics.reading import read as read_calendar  # noqa: PLC0415
     from holdfast.business_files.calendars import load_calendar, window_around  # noqa: PLC0415
 
-    size = max(1, file.stat().st_size)
+    # A pipe does not tell how long it is, hence not how far it is read.
+    size = max(1, file.stat().st_size) if stream.seekable() else None
     told = -1
 
     def report(read_bytes: int, events: int) -> None:
         nonlocal told
+        if size is None:
+            return
         percent = min(100, 100 * read_bytes // size)
         if percent // _PERCENTS_BETWEEN_REPORTS > told // _PERCENTS_BETWEEN_REPORTS:
             told = percent
             say(f"reading {file.name}: {percent} %, {events} events")
 
-    with file.open("rb") as stream:
-        calendars = read_calendar(stream, report)
+    calendars = read_calendar(stream, report)
     say(f"writing {file.name}")
     return connected(
         app_dsn,
@@ -109,13 +113,23 @@ def import_calendar(
 
 
 def write_whole(file: Path, text: str) -> None:
-    """Make this the content of a file, which is the old or the new one at any moment. Raises ConfigurationError."""
-    fresh = file.with_name(f".{file.name}.new")
+    """Make this the content of a file, which is the old or the new one at any moment. Raises ConfigurationError.
+
+    A link stays a link. A pipe or a device is written to, for it has nothing to be kept and must not be replaced.
+    """
     try:
-        fresh.write_bytes(text.encode())
-        fresh.replace(file)
+        if file.exists() and not file.is_file():
+            file.write_bytes(text.encode())
+            return
+        target = file.resolve()
+        fresh = target.with_name(f".{target.name}.new")
+        try:
+            fresh.write_bytes(text.encode())
+            fresh.replace(target)
+        except OSError:
+            fresh.unlink(missing_ok=True)
+            raise
     except OSError as error:
-        fresh.unlink(missing_ok=True)
         raise config.ConfigurationError(f"Cannot write {file}: {error.strerror}.") from error
 
 

@@ -1,13 +1,15 @@
 """The commands do what they say, beside a running server too, and say in a sentence what they cannot do."""
 
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from holdfast.business_files.demo import demo_text
-from journeys.instance import Instance, holdfast
+from journeys.instance import HOLDFAST, Instance, clean_environment, holdfast
 
 COMMANDS = ["serve", "worker", "migrate", "import", "export", "verify", "key", "doctor"]
 OTHER = demo_text().replace('slug = "emotional-balance"', 'slug = "{slug}"')
@@ -102,6 +104,63 @@ def test_export_writes_what_import_reads(running: Instance, tmp_path: Path) -> N
     )
     assert (refused.returncode, "Cannot write" in refused.stderr, "Traceback" in refused.stderr) == (2, True, False)
     assert [path.name for path in tmp_path.iterdir()] == ["business.toml"]
+
+
+def test_export_replaces_files_only(running: Instance, tmp_path: Path) -> None:
+    """export writes through a link into the file behind it, and into a pipe or device without replacing it (K-2)."""
+    words = ("--data", running.data_dir, "--business", "emotional-balance")
+    text = holdfast("export", *words).stdout
+    file, link = tmp_path / "kept.toml", tmp_path / "link.toml"
+    link.symlink_to(file)
+    for content in ("older", None):
+        file.write_text(content) if content else file.unlink()
+        assert holdfast("export", link, *words).returncode == 0
+        assert (link.is_symlink(), file.read_text(encoding="utf-8")) == (True, text)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    # Open for both, so that nobody waits for the other end; the demo business fits into a pipe.
+    end = os.open(pipe, os.O_RDWR)
+    try:
+        assert holdfast("export", pipe, *words).returncode == 0
+        assert (pipe.is_fifo(), os.read(end, 65_536).decode()) == (True, text)
+    finally:
+        os.close(end)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept.toml", "link.toml", "pipe"]
+
+
+def test_an_export_that_does_not_fit_is_told(running: Instance) -> None:
+    """export to a full stdout ends with 2 and a sentence, so that nobody takes half a file for a backup (K-2)."""
+    with Path("/dev/full").open("wb") as full:
+        told = subprocess.run(
+            [*HOLDFAST, "export", "--data", running.data_dir, "--business", "emotional-balance"],
+            env=clean_environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert (told.returncode, told.stderr) == (2, "holdfast: Cannot write to stdout: No space left on device.\n")
+
+
+@pytest.mark.parametrize("name", ["business", "calendar"])
+def test_import_from_a_pipe(running: Instance, name: str) -> None:
+    """import reads a business and a calendar from a pipe as well, which can be read once only (K-2)."""
+    calendar = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nEND:VCALENDAR\r\n"
+    text, words = {
+        "business": (demo_text(), ()),
+        "calendar": (calendar, ("--as", "busy", "--resource", "room", "--business", "emotional-balance")),
+    }[name]
+    done = subprocess.run(
+        [*HOLDFAST, "import", "/dev/stdin", "--data", running.data_dir, *words],
+        env=clean_environment(),
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("text", ["[business", "", "\0", "\xff"])

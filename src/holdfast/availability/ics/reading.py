@@ -88,15 +88,16 @@ class _Open:
 def read(stream: BinaryIO, report: Report = lambda _bytes, _events: None) -> list[Calendar]:
     """Return the calendars of a file. Raises CalendarFileInvalid.
 
-    Memory grows with the number of events, not with the length of the file.
+    Memory grows with the number of events, not with the length of the file. A pipe tells no bytes: they are 0.
     """
     reader = _Reader()
+    position = stream.tell if stream.seekable() else lambda: 0
     for number, line in enumerate(content_lines(stream), 1):
         reader.take(line)
         if number % _LINES_BETWEEN_REPORTS == 0:
-            report(stream.tell(), reader.events)
+            report(position(), reader.events)
     calendars = reader.finish()
-    report(stream.tell(), reader.events)
+    report(position(), reader.events)
     return calendars
 
 
