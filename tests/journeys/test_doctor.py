@@ -62,5 +62,8 @@ def test_a_problem_ends_with_one(running: Instance, tmp_path: Path) -> None:
     assert (open_key.returncode, [each["advice"] for each in problems]) == (1, [f"chmod 600 {key}"])
     away = holdfast("doctor", "--data", tmp_path / "nothing")
     assert (away.returncode, "problem  database: cannot be reached: no Holdfast is running" in away.stdout) == (1, True)
-    assert "Traceback" not in no_key.stderr + open_key.stderr + away.stderr
+    refused = holdfast("doctor", "--dsn", "postgresql://x@127.0.0.1:1/x", **KEY)
+    assert "problem  database: cannot be reached: connection failed" in refused.stdout
+    assert "Connection refused" in refused.stdout
+    assert "Traceback" not in no_key.stderr + open_key.stderr + away.stderr + refused.stderr
     assert list(tmp_path.iterdir()) == []

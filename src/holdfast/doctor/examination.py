@@ -45,5 +45,10 @@ def _database(settings: config.Settings) -> Iterator[Finding]:
 
 
 def _reason(error: Exception) -> str:
-    """Return the last line of a reason, which is about this attempt; a DSN is not in it."""
-    return (str(error).strip().splitlines() or ["no reason was given"])[-1]
+    """Return the last line of a reason, which is about this attempt; a DSN is not in it.
+
+    libpq goes on with indented lines, which ask what may be wrong: they are passed over.
+    """
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    told = [line for line in lines if not line[0].isspace()] or lines or ["no reason was given"]
+    return told[-1].strip()
