@@ -15,6 +15,7 @@ import typer
 from holdfast import config, serving, transfers
 from holdfast import verify as verification
 from holdfast.business_files.demo import demo_text
+from holdfast.catalog.errors import CapacityBelowPeak
 from holdfast.identity import api_keys, businesses
 from holdfast.identity.errors import UnknownBusiness, UnknownKey
 from holdfast.identity.permissions import Role
@@ -88,7 +89,12 @@ def serve(
 
     def prepare(admin_dsn: str) -> None:
         if demo:
-            report = transfers.import_business(config.application_dsn(settings, admin_dsn), demo_text())
+            try:
+                report = transfers.import_business(config.application_dsn(settings, admin_dsn), demo_text())
+            except CapacityBelowPeak as refused:
+                # Somebody has raised a capacity and filled it: no reason not to serve them.
+                _say(f"the demo business stays as it is: {refused}")
+                return
             for line in transfers.told_of_business(report):
                 _say(line)
 

@@ -246,12 +246,14 @@ async def test_a_refused_import_changes_nothing(practice: Practice) -> None:
             lambda tx, seats=seats: hold_slot(tx, services["open-studio"], seats, start, start + timedelta(hours=1))
         )
     before = await practice.rows()
-    for change in (
-        ("capacity = 12\n\n\n", "capacity = 1\n\n\n"),
-        ("max_simultaneous_bookings = 12", "max_simultaneous_bookings = 1"),
+    for slug, *change in (
+        ("studio", "capacity = 12\n\n\n", "capacity = 1\n\n\n"),
+        ("open-studio-pool", "max_simultaneous_bookings = 12", "max_simultaneous_bookings = 1"),
     ):
-        with pytest.raises(CapacityBelowPeak):
-            await practice.load(('name = "Эмоциональный баланс"', 'name = "Other"'), without("intro-call"), change)
+        with pytest.raises(CapacityBelowPeak, match=f"^{slug}: the capacity cannot be lowered to 1: 2 places"):
+            await practice.load(
+                ('name = "Эмоциональный баланс"', 'name = "Other"'), without("intro-call"), (change[0], change[1])
+            )
         assert await practice.rows() == before
     report = await practice.load(("max_simultaneous_bookings = 12", "max_simultaneous_bookings = 2"))
     assert report.services.updated == ("open-studio",)

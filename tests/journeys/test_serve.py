@@ -71,6 +71,29 @@ def test_the_ready_line_is_for_people(data_dir: Path) -> None:
         assert (data_dir / "master.key").read_text() == key
 
 
+def test_the_demo_business_that_was_changed(data_dir: Path) -> None:
+    """With --demo a server starts although staff have raised a capacity of the demo business and filled it: the business
+    stays as it is, and nothing is lost (K-1, B-2).
+    """
+    with serving(data_dir, "--demo") as instance:
+        words = ("--role", "owner", "--name", "Owner", "--data", data_dir)
+        key = holdfast("key", "create", *words).stdout.strip()
+        business = instance.get(f"/api/public/businesses/{DEMO}").json()
+        ids = {each["slug"]: each["id"] for each in business["resources"] + business["services"]}
+        slot = instance.get("/api/public/booking/slots?service_slug=intro-call").json()["days"][2]["slots"][0]
+        place = {"slotStart": slot["start"], "slotEnd": slot["end"], "resourceId": ids["practitioner-1"]}
+        body = place | {"serviceId": ids["intro-call"], "guestName": "Anna", "partySize": 2}
+        with httpx.Client(base_url=instance.url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as staff:
+            raised = staff.patch(f"/api/admin/resources/{ids['practitioner-1']}", json={"capacity": 2})
+            assert raised.status_code == 200
+            assert staff.post("/api/booking/appointments", json=body).status_code == 201
+        assert instance.stop() == 0
+    with serving(data_dir, "--demo") as instance:
+        assert "the demo business stays as it is: practitioner-1: the capacity cannot be lowered to 1" in instance.log
+        resources = instance.get(f"/api/public/businesses/{DEMO}").json()["resources"]
+        assert [each["capacity"] for each in resources if each["slug"] == "practitioner-1"] == [2]
+
+
 def test_a_second_instance_is_refused(data_dir: Path) -> None:
     """A second server on one data directory ends with exit code 2 and says why; the first one serves on (K-1)."""
     with serving(data_dir) as instance:

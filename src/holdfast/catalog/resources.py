@@ -61,7 +61,15 @@ async def put_resource(
     if not found or found[0]["differs"]:
         found = await tx.rows(_SQL["put_resource"], values)
     resource_id: UUID = found[0]["id"]
-    await set_capacity(tx, resource_id, capacity)
+    try:
+        await set_capacity(tx, resource_id, capacity)
+    except CapacityBelowPeak as refused:
+        # A file says this of many resources at once: of which one is to be told.
+        taken = refused.details["peak"]
+        message = (
+            f"{slug}: the capacity cannot be lowered to {capacity}: {taken} places are taken at one moment to come"
+        )
+        raise CapacityBelowPeak(message, details=refused.details) from None
     return resource_id
 
 
