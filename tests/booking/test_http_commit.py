@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from booking.served import Clients, new_key, problem, wrong_fields
+from booking.staffed import StaffClients
 
 COMMIT, BOOK = "/api/booking/commit", "/api/booking/book"
 GONE = "RESERVATION_NOT_FOUND_OR_EXPIRED"
@@ -42,10 +43,27 @@ def test_a_commit_again(clients: Clients, day: date) -> None:
     """A repeated commit is 200 with the same appointment and the same token, and changes nothing (B-11)."""
     held = clients.reserve("intro-call", clients.slots("intro-call", day)[0])
     made = clients.commit(held)
-    body = {"reservationId": held["reservationId"], "guestEmail": "somebody.else@example.org"}
+    body = {"reservationId": held["reservationId"], "guestEmail": "Guest@Example.org"}
     assert clients.post(COMMIT, body, 200) == made | {"replayed": True}
     assert clients.appointment(made)["guestEmail"] == "guest@example.org"
     assert clients.appointment(made)["version"] == 2
+
+
+def test_a_commit_by_somebody_else(clients: Clients, day: date) -> None:
+    """Who repeats a commit with another address hears of the appointment and not its token: ids are no secrets (B-11)."""
+    made = clients.booked("intro-call", clients.slots("intro-call", day)[0])
+    body = {"reservationId": made["appointmentId"], "guestEmail": "somebody.else@example.org"}
+    assert clients.post(COMMIT, body, 200) == made | {"replayed": True, "cancellationToken": None}
+    assert clients.appointment(made)["guestEmail"] == "guest@example.org"
+
+
+def test_what_was_never_held_is_not_committed(clients: Clients, desk: StaffClients, day: date) -> None:
+    """An appointment that staff have made is no reservation, whoever asks and for whom (B-11, B-14)."""
+    wish = clients.wish("intro-call", clients.slots("intro-call", day)[0])
+    made = desk.call("POST", "/api/booking/appointments", wish | GUEST).json()
+    answer = clients.http.post(COMMIT, json={"reservationId": made["appointmentId"], **GUEST})
+    problem(answer, 404, GONE)
+    clients.cancel(made)
 
 
 def test_a_commit_has_one_entry_and_one_event(clients: Clients, day: date) -> None:

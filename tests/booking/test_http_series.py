@@ -219,6 +219,8 @@ def test_commit(clients: Clients, day: date) -> None:
         assert (shown["guestEmail"], shown["version"]) == (GUEST["guestEmail"], appointment["version"])
     again = clients.post(f"{SERIES}/{made['seriesId']}/commit", GUEST, 200)
     assert again == done | {"replayed": True}
+    stranger = clients.post(f"{SERIES}/{made['seriesId']}/commit", {"guestEmail": "somebody.else@example.org"}, 200)
+    assert [stranger["cancellationToken"], *(a["cancellationToken"] for a in stranger["appointments"])] == [None] * 5
 
 
 def test_a_commit_of_what_ran_out(clients: Clients, day: date) -> None:

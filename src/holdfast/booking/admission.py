@@ -133,7 +133,6 @@ class Committed(msgspec.Struct):
     ends: datetime
     version: int
     party: int
-    nonce: str
 
 
 class Admission:

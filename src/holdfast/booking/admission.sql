@@ -677,13 +677,15 @@ begin
         select jsonb_agg(jsonb_build_object(
                    'n', q.n, 'id', q.id, 'state', b.state, 'starts', b.starts_at, 'ends', b.ends_at,
                    'version', b.version, 'party', b.party_size, 'service', b.service_id, 'schedule', b.schedule_id,
-                   'nonce', encode(b.token_nonce, 'hex'),
+                   -- The token is for whom the appointment is, not for everybody who has heard of its id.
+                   'nonce', case when lower(q.email) = lower(b.guest_email) then encode(b.token_nonce, 'hex') end,
                    'outcome', case
-                       when b.id is null then 'unknown'
+                       -- What never was a hold is not there to be committed.
+                       when b.id is null or b.expires_at is null then 'unknown'
                        when q.id = any (v_committed) and v_asked -> q.id::text -> 'n' = q.n then 'committed'
                        when b.state in ('held', 'expired', 'released') then 'expired'
                        else 'repeated' end))
-          from (select it -> 'n' as n, (it ->> 'id')::uuid as id
+          from (select it -> 'n' as n, (it ->> 'id')::uuid as id, it ->> 'email' as email
                   from jsonb_array_elements(p_requests) it) q
           left join lateral (select * from bookings o
                               where o.business_id = p_business_id and o.id = q.id offset 0) b on true);

@@ -18,6 +18,8 @@ from holdfast.kernel.errors import ValidationFailed
 from holdfast.kernel.http import epoch_seconds
 from holdfast.kernel.ids import uuid_or_none
 
+_NO_VERSION = 999_999_999
+
 Call = Request[Any, Any, Any]
 
 # What no booking has.
@@ -108,6 +110,9 @@ def expected_version(request: Call, given: int | None) -> int | None:
 
     Raises ValidationFailed.
     """
+    if given is not None:
+        # What no row can have is a stale version like any other.
+        given = min(max(given, 0), _NO_VERSION)
     header = request.headers.get("If-Match")
     if header is None or header == "*":
         return given

@@ -138,10 +138,10 @@ class SeriesAppointmentView(msgspec.Struct, rename="camel", kw_only=True):
     end: Instant
     status: str
     version: int
-    cancellation_token: str
+    cancellation_token: str | None
 
     @classmethod
-    def of(cls, answer: CommitAnswer, token: str) -> "SeriesAppointmentView":
+    def of(cls, answer: CommitAnswer, token: str | None) -> "SeriesAppointmentView":
         """Return the appointment of a commit."""
         done = answer.made()
         return cls(
@@ -159,7 +159,7 @@ class CommittedSeriesView(msgspec.Struct, rename="camel", kw_only=True):
 
     series_id: UUID
     status: str
-    cancellation_token: str
+    cancellation_token: str | None
     appointments: list[SeriesAppointmentView]
     replayed: bool
 

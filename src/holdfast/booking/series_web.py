@@ -64,13 +64,15 @@ async def commit_series(request: Call, series_id: FromPath[str]) -> Response[byt
     except psycopg.errors.LockNotAvailable as busy:
         raise TryLater from busy
     appointments = [
-        SeriesAppointmentView.of(a, desk.tokens.token(business_id, a.id, bytes.fromhex(a.made().nonce)))
-        for a in done.appointments
+        SeriesAppointmentView.of(a, desk.tokens.of_nonce(business_id, a.id, a.nonce)) for a in done.appointments
     ]
     shown = CommittedSeriesView(
         series_id=found,
         status=status_of(a.status for a in appointments),
-        cancellation_token=desk.tokens.token(business_id, found, done.nonce),
+        # For whom each of its appointments is.
+        cancellation_token=desk.tokens.token(business_id, found, done.nonce)
+        if all(a.nonce is not None for a in done.appointments)
+        else None,
         appointments=appointments,
         replayed=done.repeated,
     )

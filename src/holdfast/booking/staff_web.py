@@ -71,7 +71,7 @@ class OutcomeBody(views.KeyedBody, kw_only=True):
     outcome: Literal["completed", "no_show"]
     business_id: UUID | None = None
     reason: views.Reason | None = None
-    expected_version: views.Version | None = None
+    expected_version: int | None = None
 
 
 class RefundBody(views.KeyedBody, kw_only=True):
@@ -79,7 +79,7 @@ class RefundBody(views.KeyedBody, kw_only=True):
 
     business_id: UUID | None = None
     reason: views.Reason | None = None
-    expected_version: views.Version | None = None
+    expected_version: int | None = None
 
 
 class RefundedView(views.ChangedView, kw_only=True):

@@ -23,6 +23,10 @@ class BookingTokens:
         digest = hmac.digest(self._key, business_id.bytes + booking_id.bytes + nonce, hashlib.sha256)
         return urlsafe_b64encode(digest).rstrip(b"=").decode()
 
+    def of_nonce(self, business_id: UUID, booking_id: UUID, nonce: str | None) -> str | None:
+        """Return the token for a nonce in hex; None where the nonce is kept from whoever asks."""
+        return None if nonce is None else self.token(business_id, booking_id, bytes.fromhex(nonce))
+
     def proves(self, token: str | None, business_id: UUID, booking_id: UUID, nonce: bytes | None) -> bool:
         """Return whether the token is that of the booking; in constant time."""
         if token is None or nonce is None:

@@ -20,8 +20,6 @@ Email = Annotated[
 Phone = Annotated[str, msgspec.Meta(min_length=3, max_length=32, pattern=r"^\+?[0-9 ().-]+$(?![\s\S])")]
 Locale = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$(?![\s\S])", max_length=35)]
 Reason = Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00]*$(?![\s\S])")]
-# As many digits as If-Match takes; more would be beyond the column.
-Version = Annotated[int, msgspec.Meta(ge=0, le=999_999_999)]
 TtlMinutes = Annotated[int, msgspec.Meta(ge=1, le=1_440)]
 TtlSeconds = Annotated[int, msgspec.Meta(ge=1, le=86_400)]
 
@@ -125,7 +123,7 @@ class CancelBody(KeyedBody, kw_only=True):
     business_id: UUID | None = None
     cancellation_token: Annotated[str, msgspec.Meta(max_length=200)] | None = None
     reason: Reason | None = None
-    expected_version: Version | None = None
+    expected_version: int | None = None
 
 
 class ChangeBody(PlaceBody, kw_only=True):
@@ -138,7 +136,7 @@ class ChangeBody(PlaceBody, kw_only=True):
     timezone: Line | None = None
     note: Annotated[str, msgspec.Meta(max_length=10_000)] | None = None
     reason: Reason | None = None
-    expected_version: Version | None = None
+    expected_version: int | None = None
 
     @property
     def moves(self) -> bool:
@@ -249,21 +247,24 @@ class ReservationView(PlaceView, rename="camel", kw_only=True):
 
 
 class CommittedView(msgspec.Struct, rename="camel", kw_only=True):
-    """An appointment as its commit answers it; the token is shown here and nowhere else."""
+    """An appointment as its commit answers it; the token is shown here and nowhere else.
+
+    A commit that is repeated for another e-mail address than that of the appointment is shown no token.
+    """
 
     appointment_id: UUID
     status: str
     start: Instant
     end: Instant
     version: int
-    cancellation_token: str
+    cancellation_token: str | None
     party_size: int
     service_id: UUID | None
     schedule_id: UUID | None
     replayed: bool
 
     @classmethod
-    def of_commit(cls, answer: CommitAnswer, token: str) -> "CommittedView":
+    def of_commit(cls, answer: CommitAnswer, token: str | None) -> "CommittedView":
         """Return the appointment of a commit."""
         done = answer.made()
         return cls(

@@ -99,7 +99,7 @@ async def commit(request: Call) -> Response[bytes]:
         raise ReservationNotFoundOrExpired
     note(BOOKING_ID, data.reservation_id)
     answer = await desk.commit(business_id, data.reservation_id, guest)
-    token = desk.tokens.token(business_id, answer.id, bytes.fromhex(answer.made().nonce))
+    token = desk.tokens.of_nonce(business_id, answer.id, answer.nonce)
     return json_response(views.CommittedView.of_commit(answer, token), 201 if answer.outcome == "committed" else 200)
 
 

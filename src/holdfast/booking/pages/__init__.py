@@ -125,7 +125,7 @@ async def confirm(request: Call, business: FromPath[str], reservation_id: FromPa
     done = answer.made()
     if done.state not in LIVE:
         raise ReservationNotFoundOrExpired.gone()
-    token = desk.tokens.token(snapshot.business.id, booking.id, bytes.fromhex(done.nonce))
+    token = desk.tokens.of_nonce(snapshot.business.id, booking.id, answer.nonce)
     return render(page, "confirmed.html", booking=booking, token=token, **_what(snapshot, booking))
 
 
