@@ -124,6 +124,7 @@ def test_what_is_not_there_or_not_held(clients: Clients, day: date) -> None:
         ("guestEmail", "a@" + "b" * 300),
         ("guestEmail", 7),
         ("guestPhone", "call me"),
+        ("guestPhone", "+ (-)"),
         ("guestPhone", "1" * 33),
         ("guestName", ""),
         ("guestName", "a\x00b"),

@@ -17,7 +17,7 @@ Party = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 Email = Annotated[
     str, msgspec.Meta(min_length=3, max_length=254, pattern=r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+$(?![\s\S])")
 ]
-Phone = Annotated[str, msgspec.Meta(min_length=3, max_length=32, pattern=r"^\+?[0-9 ().-]+$(?![\s\S])")]
+Phone = Annotated[str, msgspec.Meta(min_length=3, max_length=32, pattern=r"^\+?[ ().-]*[0-9][0-9 ().-]*$(?![\s\S])")]
 Locale = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$(?![\s\S])", max_length=35)]
 Reason = Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00]*$(?![\s\S])")]
 TtlMinutes = Annotated[int, msgspec.Meta(ge=1, le=1_440)]

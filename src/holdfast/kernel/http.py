@@ -58,6 +58,9 @@ def decode(shape: type[T], body: bytes) -> T:
         return decoder.decode(body or b"{}")  # type: ignore[no-any-return]
     except msgspec.ValidationError as invalid:
         problem, _, path = str(invalid).partition(" - at `$")
+        if "matching regex" in problem:
+            # A pattern is for machines; what it allows is in the document of the API.
+            problem = "is not written as this member has to be"
         field = path.rstrip("`").lstrip(".") or "body"
         raise ValidationFailed.at(field, problem) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as malformed:
