@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import psycopg
 import pytest
@@ -74,3 +75,18 @@ async def test_an_absent_database_is_not_waited_for(
         assert {type(each.__cause__) for each in told} == {TimeoutError}  # type: ignore[union-attr]
         admin.execute(f'alter database "{own_database}" allow_connections true'.encode())
     assert await read(small) == 1
+
+
+async def test_connections_that_have_died_are_passed_over(postgres: EmbeddedPostgres, own_database: str) -> None:
+    """When the database has ended every connection of a full pool, the very next read is answered and not refused (H-3)."""
+    database = Database(postgres.uri(user="holdfast_app", database=own_database))
+    await database.open()
+    async with AsyncExitStack() as lent:
+        full = [await lent.enter_async_context(database.transaction()) for _ in range(10)]
+        lost = {transaction.connection.info.backend_pid for transaction in full}
+    with psycopg.connect(postgres.uri(database="postgres"), autocommit=True) as admin:
+        admin.execute("select pg_terminate_backend(pid, 10000) from unnest(%s::integer[]) pid", [list(lost)])
+    async with database.transaction() as tx:
+        assert tx.connection.info.backend_pid not in lost
+        assert await tx.value("select 1") == 1
+    await database.close()

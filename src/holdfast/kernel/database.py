@@ -2,6 +2,7 @@
 
 import asyncio
 import select
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, LiteralString, TypeVar
@@ -18,6 +19,9 @@ from holdfast.kernel.waiting import Waits
 
 T = TypeVar("T")
 Row = dict[str, Any]
+
+# How long a request waits for a connection while all are busy.
+_WAIT_SECONDS = 10.0
 
 
 class Session(AsyncConnection):
@@ -103,12 +107,11 @@ class Database:
             min_size=min_connections,
             max_size=max_connections,
             open=False,
-            timeout=10,
+            timeout=_WAIT_SECONDS,
             # As long as a request waits for others to be done. Attempts to reconnect come after longer and longer
             # pauses; when they are given up the next request begins anew, instead of half a minute after the database
             # is back.
             reconnect_timeout=10,
-            check=_check,
             kwargs={"prepare_threshold": None if pooler else 2, "cursor_factory": cursor},
         )
 
@@ -184,7 +187,7 @@ class Database:
     async def _lent(self) -> AsyncIterator[Session]:
         """Lend a connection; raises TryLater when all are busy for 10 seconds, or sooner when none can be made."""
         try:
-            connection = await self._waits.bounded(self._pool.getconn())
+            connection = await self._waits.bounded(self._living())
         except (PoolTimeout, TimeoutError) as none:
             raise TryLater from none
         self._out += 1
@@ -193,6 +196,24 @@ class Database:
                 yield connection
         finally:
             self._out -= 1
+            await self._pool.putconn(connection)
+
+    async def _living(self) -> Session:
+        """Return a connection that has not died in the pool; raises PoolTimeout after 10 seconds.
+
+        After a restart of the database all have. The pool's own check would pause before it looks at the next one, each
+        time twice as long: with a handful of dead connections for as long as a request waits at all.
+        """
+        deadline = time.monotonic() + _WAIT_SECONDS
+        while True:
+            connection = await self._pool.getconn(deadline - time.monotonic())
+            try:
+                if not await _is_dead(connection):
+                    return connection
+            except BaseException:
+                await self._pool.putconn(connection)
+                raise
+            await connection.close()
             await self._pool.putconn(connection)
 
     async def _reachable(self) -> bool:
@@ -210,15 +231,22 @@ class Database:
         return True
 
 
-async def _check(connection: AsyncConnection) -> None:
-    """Refuse a connection that has died in the pool.
+async def _is_dead(connection: AsyncConnection) -> bool:
+    """Tell whether a connection has died in the pool.
 
     An idle server says nothing: only when there is something to read, its farewell for one, is it worth asking.
     """
+    if connection.closed:
+        return True
     waiting = select.poll()
     waiting.register(connection.fileno(), select.POLLIN)
-    if waiting.poll(0):
+    if not waiting.poll(0):
+        return False
+    try:
         await AsyncConnectionPool.check_connection(connection)
+    except psycopg.Error:
+        return True
+    return False
 
 
 def translate(violation: psycopg.IntegrityError) -> Exception:
