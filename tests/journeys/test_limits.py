@@ -172,6 +172,18 @@ async def test_nobody_is_believed_without_a_proxy(served_before: Path, tmp_path:
         path = f"/api/booking/series/{made.json()['seriesId']}/commit"
         [refused] = await send(instance, 1, {}, path=path, address="127.0.0.4")
         assert refused.json()["details"]["limit"] == "business"
+        # Nor does it help to name something else, or to write the path in another way.
+        item = next(each["reservationId"] for each in made.json()["items"] if "reservationId" in each)
+        for n, (path, body) in enumerate(
+            [
+                ("/api/booking/series", {**series, "scheduleId": str(uuid4())}),
+                ("/api/booking/commit", {"reservationId": item, "serviceId": str(uuid4())}),
+                ("/api/booking/commit/", {"reservationId": item, "scheduleId": str(uuid4())}),
+                (f"//api/booking/reservations/{item}/extend", {"ttlMinutes": 5}),
+            ]
+        ):
+            [refused] = await send(instance, 1, body, path=path, address=f"127.0.1.{n}")
+            assert refused.json()["details"].get("limit") == "business", path
 
 
 def test_without_a_limit_there_is_no_layer() -> None:

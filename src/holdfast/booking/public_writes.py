@@ -29,7 +29,7 @@ _BOOKING = re.compile(r"/api/booking/(?:reservations|appointments|series)/([^/]+
 
 
 class _Named(msgspec.Struct, rename="camel"):
-    """What a body may name that belongs to a business; the first of them that is there tells which."""
+    """What a body may name that belongs to a business."""
 
     schedule_id: UUID | None = None
     service_id: UUID | None = None
@@ -38,6 +38,10 @@ class _Named(msgspec.Struct, rename="camel"):
 
 
 _decode = msgspec.json.Decoder(_Named).decode
+
+# What a call acts on, and what it would not even look at: naming that must not lead away from its business.
+_ACTED_ON = {"/api/booking/commit": ("reservation_id",), "/api/booking/series": ("service_id",)}
+_PLACES = ("schedule_id", "service_id")
 
 
 class PublicWrites:
@@ -86,6 +90,8 @@ class PublicWrites:
     async def _business_of(self, path: str, told: "_Told") -> UUID | None:
         """Return the business that a call is for, as far as it says so; whether it is right is for the call itself."""
         tenancy = self._tenancy()
+        # As the routes read it: to them slashes more or less are the same path.
+        path = "/" + "/".join(part for part in path.split("/") if part)
         if page := _PAGE.match(path):
             try:
                 return (await tenancy.named(page[1])).id
@@ -98,7 +104,7 @@ class PublicWrites:
             named = _decode(await told.body())
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
-        thing = named.schedule_id or named.service_id or named.reservation_id
+        thing = next(filter(None, (getattr(named, name) for name in _ACTED_ON.get(path, _PLACES))), None)
         return named.business_id if thing is None else await tenancy.of(thing)
 
     def _limits(self) -> WriteLimits:
