@@ -77,6 +77,24 @@ def test_texts_that_are_none(attack: Attack, call: str, member: str) -> None:
         assert attack.send(call, body).status_code == 400, name
 
 
+@pytest.mark.parametrize(
+    ("call", "member", "value", "words"),
+    [
+        ("reserve", "guestEmail", "nobody", "must be an e-mail address"),
+        ("commit", "guestPhone", "none", "must be a phone number"),
+        ("book", "locale", "Russian", "must be a language"),
+        ("book", "idempotencyKey", "a\0b", "must not have control characters"),
+        ("commit", "guestName", "a\nb", "must not have control characters"),
+        ("cancel", "reason", "\0", "must not have the character NUL"),
+        ("series", "idempotencyKey", "\x7f", "must not have control characters"),
+    ],
+)
+def test_what_does_not_fit_is_told_in_words(attack: Attack, call: str, member: str, value: str, words: str) -> None:
+    """What is wrong with a text is told in words, and not as the pattern that it does not match (H-1)."""
+    told = problem(attack.send_members(call, **{member: value}), 400, "validation_failed")
+    assert told["message"].startswith(f"{member}: {words}")
+
+
 @pytest.mark.parametrize("call", CALLS)
 def test_every_member_with_every_value(attack: Attack, call: str) -> None:
     """No value of any documented member makes a call fail in an undocumented way (H-1)."""

@@ -11,7 +11,7 @@ import msgspec
 from holdfast.booking.admission import CommitAnswer, instant
 from holdfast.booking.bookings import Booking
 from holdfast.booking.states import BookingState
-from holdfast.booking.views import Email, KeyedBody, Locale, Party, Phone, TtlMinutes, TtlSeconds
+from holdfast.booking.views import Email, KeyedBody, Locale, Party, Phone, Reason, TtlMinutes, TtlSeconds
 from holdfast.kernel.errors import UserError
 from holdfast.kernel.http import Instant, Line
 
@@ -79,7 +79,7 @@ class SeriesCancelBody(KeyedBody, kw_only=True):
     business_id: UUID | None = None
     cancellation_token: Annotated[str, msgspec.Meta(max_length=200)] | None = None
     since: UUID | None = msgspec.field(default=None, name="from")
-    reason: Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00]*$(?![\s\S])")] | None = None
+    reason: Reason | None = None
 
 
 class OccurrenceView(msgspec.Struct, rename="camel", kw_only=True, omit_defaults=True):

@@ -24,9 +24,19 @@ T = TypeVar("T")
 MAX_BODY_BYTES = 65_536
 MAX_KEY_LENGTH = 200
 
+_words: dict[str, str] = {}
+
+
+def worded(pattern: str, words: str) -> str:
+    """Return a pattern; what does not match it is told in these words, since clients do not read patterns."""
+    _words[repr(pattern)] = words
+    return pattern
+
+
 # Text that PostgreSQL can store and that fits on a screen: no NUL, no other control characters.
-Line = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$(?![\s\S])")]
-Key = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_KEY_LENGTH, pattern=r"^[^\x00-\x1f\x7f]*$(?![\s\S])")]
+_LINE = worded(r"^[^\x00-\x1f\x7f]*$(?![\s\S])", "must not have control characters")
+Line = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=_LINE)]
+Key = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_KEY_LENGTH, pattern=_LINE)]
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 _encoder = msgspec.json.Encoder(enc_hook=str)
@@ -58,9 +68,10 @@ def decode(shape: type[T], body: bytes) -> T:
         return decoder.decode(body or b"{}")  # type: ignore[no-any-return]
     except msgspec.ValidationError as invalid:
         problem, _, path = str(invalid).partition(" - at `$")
-        if "matching regex" in problem:
+        _, unmatched, pattern = problem.partition(" matching regex ")
+        if unmatched:
             # A pattern is for machines; what it allows is in the document of the API.
-            problem = "is not written as this member has to be"
+            problem = _words.get(pattern, "is not written as this member has to be")
         field = path.rstrip("`").lstrip(".") or "body"
         raise ValidationFailed.at(field, problem) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as malformed:
