@@ -27,7 +27,7 @@ def served(server: "Server") -> Iterator[Clients]:
     opened = clients_of(server.url, server.dsn)
     yield opened
     opened.http.close()
-    assert violations(server.dsn) == []
+    assert violations(server.dsn, worker=True) == []
 
 
 @pytest.fixture

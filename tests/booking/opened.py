@@ -224,10 +224,19 @@ async def outcomes(*calls: object) -> list[object]:
     return await asyncio.gather(*calls, return_exceptions=True)  # type: ignore[call-overload,no-any-return]
 
 
-def violations(admin_uri: str) -> list[str]:
-    """Return what `holdfast verify` says of the database."""
+def violations(admin_uri: str, *, worker: bool = False) -> list[str]:
+    """Return what `holdfast verify` says of the database.
+
+    Without a worker beside it, the holds that have run out are swept first: on a slow machine those of tests long past
+    are older than any worker would let them be.
+    """
     from holdfast.verify import verify  # noqa: PLC0415 - the checks are read only where they are used
 
+    if not worker:
+        with psycopg.connect(admin_uri, autocommit=True) as connection:
+            sweep = "select sum(expire_holds(business_id, 500)) from businesses_with_spent_holds() business_id"
+            while connection.execute(sweep).fetchone() != (None,):
+                pass
     return [f"{v.check}: {v.problem}" for v in verify(admin_uri, lambda _: None)]
 
 
