@@ -130,7 +130,14 @@ async def keep_answer(tx: Transaction, key: Keyed, booking_id: UUID | None, answ
 
 async def find(tx: Transaction, booking_id: UUID) -> Booking | None:
     """Return a booking in any state."""
-    return await tx.first(Booking, queries["find_booking"], {"business_id": tx.business_id, "id": booking_id})
+    return await tx.first(Booking, queries["find_bookings"], {"business_id": tx.business_id, "ids": [booking_id]})
+
+
+async def find_all(tx: Transaction, booking_ids: list[UUID]) -> list[Booking]:
+    """Return those of the bookings that are there, in the order of the ids."""
+    found = await tx.all(Booking, queries["find_bookings"], {"business_id": tx.business_id, "ids": booking_ids})
+    place = {booking_id: number for number, booking_id in enumerate(booking_ids)}
+    return sorted(found, key=lambda booking: place[booking.id])
 
 
 async def read_reservation(tx: Transaction, booking_id: UUID) -> Booking:

@@ -58,10 +58,7 @@ async def lay_out_all(database: Database) -> int:
                 pass
             layout = await database.run(business_id, lay_out_ahead)
         except Exception as failure:
-            # Without a state of SQL the connection is gone, and so will it be for the others.
-            if isinstance(failure, TryLater) or (
-                isinstance(failure, psycopg.OperationalError) and not failure.sqlstate
-            ):
+            if _is_away(failure):
                 raise
             log.exception("layout_failed", business_id=str(business_id))
             continue

@@ -38,7 +38,7 @@ delete from idempotency_keys
                          - case when operation = 'guard' then interval '1 day' else interval '90 days' end
       order by created_at limit %(limit)s::integer);
 
--- name: find_booking
+-- name: find_bookings
 select b.business_id, b.id, b.service_id, b.schedule_id, b.starts_at, b.ends_at, b.party_size, b.state, b.version,
        b.held_at, b.expires_at, b.price_minor, b.currency, b.timezone, b.locale,
        b.guest_email, b.guest_phone, b.guest_name, b.token_nonce, clock_timestamp() as now,
@@ -51,7 +51,7 @@ select b.business_id, b.id, b.service_id, b.schedule_id, b.starts_at, b.ends_at,
   left join services s on s.business_id = b.business_id and s.id = b.service_id
   left join program_schedules o on o.business_id = b.business_id and o.id = b.schedule_id
   left join programs p on p.business_id = o.business_id and p.id = o.program_id
- where b.business_id = %(business_id)s and b.id = %(id)s;
+ where b.business_id = %(business_id)s and b.id = any(%(ids)s::uuid[]);
 
 -- name: lock_booking
 select lock_bookings(%(business_id)s::uuid, array[%(id)s::uuid]);

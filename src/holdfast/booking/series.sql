@@ -36,24 +36,6 @@ returning token_nonce;
 select booking_id from series_bookings
  where business_id = %(business_id)s and series_id = %(id)s order by position;
 
--- name: bookings_of_series
--- As find_booking, for all bookings of a series in their order.
-select b.business_id, b.id, b.service_id, b.schedule_id, b.starts_at, b.ends_at, b.party_size, b.state, b.version,
-       b.held_at, b.expires_at, b.price_minor, b.currency, b.timezone, b.locale,
-       b.guest_email, b.guest_phone, b.guest_name, b.token_nonce, clock_timestamp() as now,
-       array(select distinct c.resource_id from claims c
-              join resources r on r.business_id = c.business_id and r.id = c.resource_id and r.kind <> 'pool'
-             where c.business_id = b.business_id and c.booking_id = b.id order by 1) as resource_ids,
-       coalesce(s.cancel_notice_minutes, p.cancel_notice_minutes) as cancel_notice_minutes,
-       coalesce(s.hold_minutes, p.hold_minutes) as hold_minutes
-  from series_bookings o
-  join bookings b on b.business_id = o.business_id and b.id = o.booking_id
-  left join services s on s.business_id = b.business_id and s.id = b.service_id
-  left join program_schedules g on g.business_id = b.business_id and g.id = b.schedule_id
-  left join programs p on p.business_id = g.business_id and p.id = g.program_id
- where o.business_id = %(business_id)s and o.series_id = %(id)s
- order by o.position;
-
 -- name: lock_bookings
 select lock_bookings(%(business_id)s::uuid, %(ids)s::uuid[]);
 

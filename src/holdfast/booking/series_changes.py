@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from holdfast.booking.admission import CommitAnswer, CommitRequest
-from holdfast.booking.bookings import Booking, Keyed, check_changeable, find_answer, keep_answer
+from holdfast.booking.bookings import Booking, Keyed, check_changeable, find_all, find_answer, keep_answer
 from holdfast.booking.errors import AppointmentNotFound, NotChangeable, ReservationNotFoundOrExpired, SeriesNotFound
 from holdfast.booking.reservations import Guest
 from holdfast.booking.series import queries
@@ -57,7 +57,7 @@ async def find_series_of(tx: Transaction, booking_id: UUID) -> Series | None:
 async def bookings_of(tx: Transaction, series_id: UUID) -> list[Booking]:
     """Return the bookings of a series in their order. Raises SeriesNotFound."""
     await find_series(tx, series_id)
-    return await _read(tx, series_id)
+    return await find_all(tx, await _ids(tx, series_id))
 
 
 async def commit_series(tx: Transaction, series_id: UUID, guest: Guest) -> CommittedSeries:
@@ -67,11 +67,10 @@ async def commit_series(tx: Transaction, series_id: UUID, guest: Guest) -> Commi
     nothing is held, or with `details.expired` when something has run out.
     """
     await find_series(tx, series_id)
-    rows = await tx.rows(queries["booking_ids"], {"business_id": tx.business_id, "id": series_id})
     requests = [
         CommitRequest(
             n=n,
-            id=row["booking_id"],
+            id=booking_id,
             email=guest.email,
             phone=guest.phone,
             name=guest.name,
@@ -79,7 +78,7 @@ async def commit_series(tx: Transaction, series_id: UUID, guest: Guest) -> Commi
             locale=guest.locale,
             nonce=new_nonce().hex(),
         )
-        for n, row in enumerate(rows, 1)
+        for n, booking_id in enumerate(await _ids(tx, series_id), 1)
     ]
     values = {"business_id": tx.business_id, "requests": msgspec.json.encode(requests).decode()}
     answers = sorted(_decode_commits(await tx.value(queries["commit_holds"], values)), key=lambda answer: answer.n)
@@ -136,7 +135,7 @@ async def cancel_series(
     await tx.run(queries["cancel_appointments"], values)
     await tx.run(queries["free_places_of"], values)
     await tx.run(queries["record_cancellations"], {**values, "reason": reason})
-    after = await _read(tx, series_id)
+    after = await find_all(tx, [booking.id for booking in before])
     answer = CancelledSeriesView(
         series_id=series_id,
         status=status_of(booking.status for booking in after),
@@ -168,12 +167,11 @@ def _reason_against(booking: Booking) -> UserError | None:
 async def _lock_bookings(tx: Transaction, series_id: UUID) -> list[Booking]:
     """Lock all bookings of a series with what changing them may touch, and return them as they are then."""
     await find_series(tx, series_id)
-    rows = await tx.rows(queries["booking_ids"], {"business_id": tx.business_id, "id": series_id})
-    ids = [row["booking_id"] for row in rows]
+    ids = await _ids(tx, series_id)
     await tx.run(queries["lock_bookings"], {"business_id": tx.business_id, "ids": ids})
-    return await _read(tx, series_id)
+    return await find_all(tx, ids)
 
 
-async def _read(tx: Transaction, series_id: UUID) -> list[Booking]:
-    values = {"business_id": tx.business_id, "id": series_id}
-    return await tx.all(Booking, queries["bookings_of_series"], values)
+async def _ids(tx: Transaction, series_id: UUID) -> list[UUID]:
+    rows = await tx.rows(queries["booking_ids"], {"business_id": tx.business_id, "id": series_id})
+    return [row["booking_id"] for row in rows]

@@ -11,7 +11,7 @@ import msgspec
 from holdfast.booking.admission import CommitAnswer, instant
 from holdfast.booking.bookings import Booking
 from holdfast.booking.states import BookingState
-from holdfast.booking.views import Email, KeyedBody, Locale, Party, Phone, Reason, TtlMinutes, TtlSeconds
+from holdfast.booking.views import KeyedBody, Party, Reason, TtlMinutes, TtlSeconds
 from holdfast.kernel.errors import UserError
 from holdfast.kernel.http import Instant, Line
 
@@ -60,17 +60,6 @@ class SeriesBody(KeyedBody, kw_only=True):
             self.slot_end = self.slot_end and self.slot_end.astimezone(UTC)
             self.starts = self.starts and sorted(start.astimezone(UTC) for start in self.starts)
         return KeyedBody.fingerprint(self)
-
-
-class SeriesCommitBody(msgspec.Struct, rename="camel", kw_only=True):
-    """The contact for which the reservations of a series become appointments."""
-
-    guest_email: Email
-    guest_phone: Phone | None = None
-    guest_name: Line | None = None
-    locale: Locale | None = None
-    timezone: Line | None = None
-    business_id: UUID | None = None
 
 
 class SeriesCancelBody(KeyedBody, kw_only=True):

@@ -17,7 +17,6 @@ from holdfast.booking.series_views import (
     SeriesAppointmentView,
     SeriesBody,
     SeriesCancelBody,
-    SeriesCommitBody,
     SeriesView,
     status_of,
 )
@@ -52,10 +51,10 @@ async def read_series(request: Call, series_id: FromPath[str]) -> Response[bytes
     return json_response(SeriesView.of(found, bookings))
 
 
-@post(f"{_PATH}/{{series_id:str}}/commit", opt=documented(SeriesCommitBody, answers=CommittedSeriesView, created=True))
+@post(f"{_PATH}/{{series_id:str}}/commit", opt=documented(views.GuestBody, answers=CommittedSeriesView, created=True))
 async def commit_series(request: Call, series_id: FromPath[str]) -> Response[bytes]:
     """Turn all reservations of a series into appointments; repeated, it returns the same ones."""
-    data = decode(SeriesCommitBody, await request.body())
+    data = decode(views.GuestBody, await request.body())
     guest = Guest(data.guest_email, data.guest_phone, data.guest_name, views.checked_zone(data.timezone), data.locale)
     found, business_id = await _located(request, series_id, data.business_id)
     desk = desk_of(request)

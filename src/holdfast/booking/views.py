@@ -110,16 +110,21 @@ class ExtendBody(msgspec.Struct, rename="camel", kw_only=True):
     ttl_seconds: TtlSeconds | None = None
 
 
-class CommitBody(msgspec.Struct, rename="camel", kw_only=True):
-    """The contact for which a reservation becomes an appointment."""
+class GuestBody(msgspec.Struct, rename="camel", kw_only=True):
+    """The contact for which what is held becomes an appointment."""
 
-    reservation_id: UUID
     guest_email: Email
     guest_phone: Phone | None = None
     guest_name: Line | None = None
     locale: Locale | None = None
     timezone: Line | None = None
     business_id: UUID | None = None
+
+
+class CommitBody(GuestBody, kw_only=True):
+    """A reservation with the contact for which it becomes an appointment."""
+
+    reservation_id: UUID
 
 
 class CancelBody(KeyedBody, kw_only=True):
