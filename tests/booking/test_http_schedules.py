@@ -29,7 +29,8 @@ def test_schedules_are_laid_out_ahead(clients: Clients) -> None:
     """The demo's groups have schedules for 8 weeks, at their wall time, of 12 and of 500 places (K-4)."""
     mornings, lectures = clients.schedules(), clients.schedules("open-lecture")
     assert 55 <= len(mornings) <= 56
-    assert len(lectures) == 8
+    # The one of this week may have begun, and that of the last week is laid out within the hour.
+    assert 7 <= len(lectures) <= 8
     assert {(instant(s["start"]).strftime("%H:%M"), s["maxCapacity"]) for s in mornings} == {("04:30", 12)}
     assert {(instant(s["start"]).strftime("%A %H:%M"), s["maxCapacity"]) for s in lectures} == {("Saturday 09:00", 500)}
     assert {instant(s["end"]) - instant(s["start"]) for s in lectures} == {timedelta(minutes=90)}

@@ -100,7 +100,7 @@ async def test_a_trace_is_continued(opened: Open) -> None:
         await traced.http.get(f"/api/booking/reservations/{booking}", headers=headers)
         [span] = traced.named("GET /api/booking/reservations/{reservation_id}")
         children = [s for s in traced.named("SELECT") if s.parent and s.parent.span_id == span.context.span_id]
-        assert any("%(id)s" in str((child.attributes or {})["db.query.text"]) for child in children)
+        assert any("%(ids)s" in str((child.attributes or {})["db.query.text"]) for child in children)
 
 
 async def test_a_batch_refers_to_its_requests(opened: Open) -> None:
