@@ -16,9 +16,14 @@ import pytest_asyncio
 from holdfast.kernel.database import Database
 from holdfast.kernel.embedded import EmbeddedPostgres
 from holdfast.kernel.migrate import migrate
+from holdfast.kernel.privacy import Keyring
 
 # Durability is off where only logic is tested; what proves durability starts its own server with the defaults.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+
+
+# The master key of every server and database that tests open.
+MASTER_KEY = bytes.fromhex("11" * 32)
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +70,7 @@ def app_uri(postgres: EmbeddedPostgres, shared_database: str) -> str:
 @pytest_asyncio.fixture
 async def database(app_uri: str) -> AsyncIterator[Database]:
     """The shared database as the application sees it."""
-    opened = Database(app_uri, max_connections=12)
+    opened = Database(app_uri, max_connections=12, keyring=Keyring(MASTER_KEY, app_uri))
     await opened.open()
     yield opened
     await opened.close()
@@ -86,7 +91,7 @@ def server(postgres: EmbeddedPostgres) -> Iterator[Server]:
     dsn = postgres.uri(database=_create(postgres, "served"))
     environment = {
         **os.environ,
-        "HOLDFAST_MASTER_KEY": "11" * 32,
+        "HOLDFAST_MASTER_KEY": MASTER_KEY.hex(),
         "HOLDFAST_PUBLIC_WRITES_PER_MINUTE": "0",
         "CRON_SECRET": "a cron secret",
     }

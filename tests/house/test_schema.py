@@ -137,7 +137,7 @@ def test_the_application_owns_and_bypasses_nothing(schema: psycopg.Connection) -
     rights = {name: flags for name, *flags in roles}
     assert rights["holdfast_app"] == [False, False, False, False, True, 0]
     assert rights["holdfast_admission"][:5] == [False, True, False, False, False]
-    assert rights["holdfast_owner"][:5] == [False, False, False, False, False]
+    assert rights["holdfast_owner"][:5] == [False, True, False, False, False]
 
 
 def test_history_is_append_only_for_the_application(schema: psycopg.Connection) -> None:

@@ -5,7 +5,7 @@ import select
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, LiteralString, TypeVar
+from typing import Any, LiteralString, TypeVar, cast
 from uuid import UUID
 
 import psycopg
@@ -15,6 +15,7 @@ from psycopg.rows import class_row, dict_row, scalar_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from holdfast.kernel.errors import OutcomeUnknown, TryLater, error_of_constraint
+from holdfast.kernel.privacy import Keyring, TenantKeys
 from holdfast.kernel.waiting import Waits
 
 T = TypeVar("T")
@@ -22,6 +23,8 @@ Row = dict[str, Any]
 
 # How long a request waits for a connection while all are busy.
 _WAIT_SECONDS = 10.0
+# Local to the transaction, so that a pool, ours or one between, hands it on to nobody.
+_ACT_FOR: LiteralString = "select set_config('holdfast.business', %s, true)"
 
 
 class Session(AsyncConnection):
@@ -46,11 +49,23 @@ class Session(AsyncConnection):
 
 
 class Transaction:
-    """One transaction, bound to the business on whose behalf it runs."""
+    """One transaction, bound to the business on whose behalf it runs: the rows of others are not there for it."""
 
-    def __init__(self, connection: AsyncConnection, business_id: UUID | None) -> None:
+    def __init__(self, connection: AsyncConnection, business_id: UUID | None, keyring: Keyring | None = None) -> None:
         self.connection = connection
         self.business_id = business_id
+        self._keyring = keyring
+
+    async def keys(self) -> TenantKeys:
+        """Return what seals and opens the personal data of the business of this transaction."""
+        assert self._keyring is not None, "the database was opened without a master key"
+        assert self.business_id is not None, "personal data belongs to a business"
+        return self._keyring.at_hand(self.business_id) or await self._keyring.of(self.business_id)
+
+    async def act_for(self, business_id: UUID) -> "Transaction":
+        """Go on in this transaction for a business that was only found out in it."""
+        await self.connection.execute(_ACT_FOR, [str(business_id)])
+        return Transaction(self.connection, business_id, self._keyring)
 
     async def rows(self, statement: LiteralString, params: Params | None = None) -> list[Row]:
         """Return all rows as dictionaries."""
@@ -92,12 +107,15 @@ class Database:
         max_connections: int = 10,
         pooler: bool = False,
         cursor: type[AsyncCursor[Any]] | None = None,
+        keyring: Keyring | None = None,
     ) -> None:
         """Prepare a pool; `pooler` says that a transaction pooler stands between, where prepared names clash.
 
-        `cursor` is what executes statements, when somebody wants to watch them.
+        `cursor` is what executes statements, when somebody wants to watch them. Without a keyring, personal data can
+        neither be read nor written.
         """
         self._dsn = dsn
+        self._keyring = keyring
         self._waits = Waits(self._reachable)
         # How many connections are lent now.
         self._out = 0
@@ -112,7 +130,8 @@ class Database:
             # pauses; when they are given up the next request begins anew, instead of half a minute after the database
             # is back.
             reconnect_timeout=10,
-            kwargs={"prepare_threshold": None if pooler else 2, "cursor_factory": cursor},
+            # Transactions are begun by hand, in one round trip with the words for whom they are.
+            kwargs={"prepare_threshold": None if pooler else 2, "cursor_factory": cursor, "autocommit": True},
         )
 
     async def open(self) -> None:
@@ -148,12 +167,14 @@ class Database:
     async def transaction(self, business_id: UUID | None = None) -> AsyncIterator[Transaction]:
         """Run the body in one transaction: committed at its end, rolled back when it raises.
 
-        A violated constraint that an error class claims is raised as that error. Raises OutcomeUnknown when the
-        connection breaks during the commit, TryLater when there is no connection to be had.
+        It sees the rows of the business, and without one those of no tenant. A violated constraint that an error class
+        claims is raised as that error. Raises OutcomeUnknown when the connection breaks during the commit, TryLater
+        when there is no connection to be had.
         """
         async with self._lent() as connection:
+            await _begin(connection, business_id)
             try:
-                yield Transaction(connection, business_id)
+                yield Transaction(connection, business_id, self._keyring)
             except psycopg.IntegrityError as violation:
                 raise translate(violation) from violation
             await _commit(connection)
@@ -171,17 +192,19 @@ class Database:
 
     @asynccontextmanager
     async def reading(self, business_id: UUID | None = None) -> AsyncIterator[Transaction]:
-        """Lend what a single statement needs, most often a reading one: each is a transaction, and one round trip.
+        """Lend what a single statement needs, most often a reading one: a transaction of its own, and one round trip.
 
         Raises TryLater when there is no connection to be had.
         """
         async with self._lent() as connection:
-            await connection.set_autocommit(True)
-            try:
-                yield Transaction(connection, business_id)
-            finally:
-                if not connection.closed:
-                    await connection.set_autocommit(False)
+            if business_id is None:
+                yield Transaction(connection, None, self._keyring)
+                return
+            # What travels in a pipeline up to the first fetched row is one transaction. A second statement would find
+            # the words for whom it is gone, and no row.
+            async with connection.pipeline():
+                await connection.execute(_ACT_FOR, [str(business_id)])
+                yield Transaction(connection, business_id, self._keyring)
 
     @asynccontextmanager
     async def _lent(self) -> AsyncIterator[Session]:
@@ -253,6 +276,15 @@ def translate(violation: psycopg.IntegrityError) -> Exception:
     """Return the domain's error for a violated constraint, or the violation itself when nobody claims it."""
     error = error_of_constraint(violation.diag.constraint_name)
     return error() if error is not None else violation
+
+
+async def _begin(connection: Session, business_id: UUID | None) -> None:
+    if business_id is None:
+        await connection.execute("begin", prepare=False)
+    else:
+        # The text of a UUID can be nothing but one.
+        words = cast(LiteralString, f"begin; set local holdfast.business = '{UUID(int=business_id.int)}'")
+        await connection.execute(words, prepare=False)
 
 
 async def _commit(connection: Session) -> None:

@@ -1,19 +1,23 @@
 -- The three roles (they belong to the cluster, not to the database) and what they need before the first migration.
--- holdfast_owner owns the schema; holdfast_admission owns the functions that see across tenants; holdfast_app is
--- what the servers run as: it owns nothing and bypasses nothing.
+-- holdfast_owner owns the schema; holdfast_admission owns the functions that see across tenants; both bypass the wall
+-- between tenants, and nobody logs in as them. holdfast_app is what the servers run as: it owns and bypasses nothing.
 do $$
 declare
     wanted record;
 begin
-    for wanted in select * from (values ('holdfast_owner', 'nologin'), ('holdfast_admission', 'nologin bypassrls'),
+    for wanted in select * from (values ('holdfast_owner', 'nologin bypassrls'), ('holdfast_admission', 'nologin bypassrls'),
                                         ('holdfast_app', 'login')) roles (name, attributes)
     loop
         -- Several databases of one cluster may be migrated at once.
         begin
             if to_regrole(wanted.name) is null then
                 execute format('create role %I %s', wanted.name, wanted.attributes);
+            elsif wanted.attributes like '%bypassrls' and exists (
+                select from pg_roles where rolname = wanted.name and not rolbypassrls
+            ) then
+                execute format('alter role %I %s', wanted.name, wanted.attributes);
             end if;
-        exception when duplicate_object or unique_violation then
+        exception when duplicate_object or unique_violation or internal_error then
             null;
         end;
     end loop;

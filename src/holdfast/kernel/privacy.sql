@@ -1,0 +1,15 @@
+-- name: act_for
+select set_config('holdfast.business', %(business_id)s, true);
+
+-- name: tenant_keys
+-- How soon each is in use is told on the clock of the database, as an interval: clocks of servers differ.
+select purpose, generation, wrapped,
+       greatest(0, extract(epoch from active_from - clock_timestamp()))::float8 as active_in_seconds
+  from tenant_keys where business_id = %(business_id)s;
+
+-- name: add_tenant_key
+-- The first to make a key of a tenant wins; the others take his. A second generation clashes instead.
+insert into tenant_keys (business_id, purpose, generation, wrapped, active_from)
+values (%(business_id)s, %(purpose)s, %(generation)s::integer, %(wrapped)s,
+        clock_timestamp() + make_interval(secs => %(active_in)s::float8))
+on conflict (business_id, purpose, generation) do nothing;
