@@ -30,7 +30,6 @@ OWNERS = {
 }
 # Writes by another than the owner, each with its reason.
 GUESTS = {
-    ("identity", "audit_log"): "an entry is written in the transaction of its change",
     ("booking", "audit_log"): "an entry is written in the transaction, and in the function, of its change",
     ("booking", "outbox_events"): "likewise",
     ("booking", "resources"): "a capacity changes together with the claims that it bounds",

@@ -4,22 +4,14 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from house.sources import PACKAGE, ROOT, place, python_files, tree
 
 # A library is known to these files only, so that it can be swapped there. Folders end with a slash.
-EDGES = {
-    "web.py",
-    "identity/guards.py",
-    "booking/web.py",
-    "booking/public_web.py",
-    "booking/public_writes.py",
-    "booking/health.py",
-    "booking/pages/",
-}
-EDGES |= {"booking/calls.py", "booking/appointments_web.py", "booking/series_web.py"}
-EDGES |= {"booking/staff_web.py", "booking/admin_web.py"}
+EDGES = {"*web.py", "booking/calls.py", "booking/health.py", "booking/pages/", "booking/public_writes.py"}
+EDGES |= {"identity/calls.py", "identity/guards.py"}
 HOMES = {
     "litestar": EDGES | {"kernel/http.py", "kernel/express.py", "kernel/documents.py"},
     "granian": {"serving.py"},
@@ -83,4 +75,4 @@ def _imported(path: Path) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _is_at_home(name: str, homes: set[str]) -> bool:
-    return any(name == home or (home.endswith("/") and name.startswith(home)) for home in homes)
+    return any(fnmatchcase(name, home) or (home.endswith("/") and name.startswith(home)) for home in homes)

@@ -11,12 +11,12 @@ from holdfast.booking.admission import Answer, instant
 from holdfast.booking.blocks import BlockView, Wanted, block, unblock
 from holdfast.booking.bookings import Contact, keyed
 from holdfast.booking.errors import CapacityExceeded, SlotConflict, TimeTaken
-from holdfast.booking.history import Actor
 from holdfast.booking.manual import Manual, book_manually
 from holdfast.booking.reservations import Wish
 from holdfast.catalog.resources import set_capacity
 from holdfast.identity.api_keys import Staff
 from holdfast.identity.permissions import Role
+from holdfast.kernel.audit import Actor
 from holdfast.kernel.ids import new_id
 
 DESK = Actor("staff", new_id())

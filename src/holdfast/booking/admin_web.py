@@ -8,20 +8,22 @@ from litestar import Response, delete, patch, post
 from litestar.params import FromPath
 
 from holdfast.booking import views
-from holdfast.booking.blocks import BlockView, Wanted, block, record_act, unblock
-from holdfast.booking.calls import Call, desk_of, in_calendar, key_of, own_business
+from holdfast.booking.blocks import BlockView, Wanted, block, unblock
+from holdfast.booking.calls import Call, desk_of, key_of
 from holdfast.booking.errors import UnknownSchedule
-from holdfast.booking.history import Actor
 from holdfast.booking.public_web import ResourceCard, ScheduleView
 from holdfast.booking.schedules import set_capacity as set_schedule_capacity
 from holdfast.catalog.resources import set_capacity as set_resource_capacity
+from holdfast.identity.calls import own_business
 from holdfast.identity.guards import Needs, staff_of
 from holdfast.identity.permissions import Permission
+from holdfast.kernel.audit import record
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.documents import documented
 from holdfast.kernel.errors import NotFound, ValidationFailed
 from holdfast.kernel.http import Instant, decode, epoch_seconds, json_response
 from holdfast.kernel.ids import uuid_or_none
+from holdfast.kernel.lists import in_calendar
 from holdfast.kernel.sql import load
 
 _SQL = load("holdfast.booking", "staff_queries.sql")
@@ -69,7 +71,7 @@ async def add_block(request: Call) -> Response[bytes]:
         raise ValidationFailed.at("end", "must be after start")
     key = key_of(request, data, "block")
     wanted = Wanted(data.resource_id, data.start, data.end, data.reason)
-    shown = await block(desk_of(request).database, business_id, wanted, key, Actor.of(staff))
+    shown = await block(desk_of(request).database, business_id, wanted, key, staff.actor)
     return json_response(shown, 200 if shown.replayed else 201)
 
 
@@ -85,7 +87,7 @@ async def remove_block(request: Call, block_id: FromPath[str]) -> None:
     wanted = uuid_or_none(block_id)
     if wanted is None:
         raise NotFound
-    await desk_of(request).database.run(staff.business_id, lambda tx: unblock(tx, wanted, Actor.of(staff)))
+    await desk_of(request).database.run(staff.business_id, lambda tx: unblock(tx, wanted, staff.actor))
 
 
 @patch(
@@ -104,12 +106,12 @@ async def change_schedule(request: Call, schedule_id: FromPath[str]) -> Response
 
     async def work(tx: Transaction) -> ScheduleView:
         before = await set_schedule_capacity(tx, wanted, data.max_capacity)
-        await record_act(
+        await record(
             tx,
             "schedule",
             wanted,
             "change_capacity",
-            Actor.of(staff),
+            staff.actor,
             before=before,
             after=data.max_capacity,
             reason=data.reason,
@@ -136,12 +138,12 @@ async def change_resource(request: Call, resource_id: FromPath[str]) -> Response
 
     async def work(tx: Transaction) -> ResourceCard:
         await set_resource_capacity(tx, wanted, data.capacity)
-        await record_act(
+        await record(
             tx,
             "resource",
             wanted,
             "change_capacity",
-            Actor.of(staff),
+            staff.actor,
             after=data.capacity,
             reason=data.reason,
         )

@@ -1,6 +1,5 @@
 """The appointments of a business, page by page, as staff look for them (H-2)."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +7,7 @@ from uuid import UUID
 
 from holdfast.booking.bookings import Booking
 from holdfast.kernel.database import Transaction
-from holdfast.kernel.errors import ValidationFailed
+from holdfast.kernel.lists import cursor_after, place_of
 from holdfast.kernel.sql import load
 
 _SQL = load("holdfast.booking", "staff_queries.sql")
@@ -41,7 +40,7 @@ async def list_appointments(tx: Transaction, filters: Filters, *, cursor: str | 
     `contact` is an e-mail address or a phone number to the letter. Raises ValidationFailed for a cursor that no page
     has given.
     """
-    after, after_id = _decoded(cursor) if cursor is not None else (None, None)
+    after, after_id = place_of(cursor)
     values = {
         "business_id": tx.business_id,
         "from": filters.start,
@@ -56,20 +55,5 @@ async def list_appointments(tx: Transaction, filters: Filters, *, cursor: str | 
         "limit": limit + 1,
     }
     found = await tx.all(Booking, _SQL["list_appointments"], values)
-    more = len(found) > limit
-    return Page(found[:limit], _encoded(found[limit - 1]) if more else None)
-
-
-def _encoded(booking: Booking) -> str:
-    return urlsafe_b64encode(f"{booking.starts_at.isoformat()} {booking.id}".encode()).decode()
-
-
-def _decoded(cursor: str) -> tuple[datetime, UUID]:
-    try:
-        start, _, booking_id = urlsafe_b64decode(cursor).decode().partition(" ")
-        at, last = datetime.fromisoformat(start), UUID(booking_id)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise ValidationFailed.at("cursor", "is not one that a list has given")
-    return at, last
+    last = found[limit - 1] if len(found) > limit else None
+    return Page(found[:limit], None if last is None else cursor_after(last.starts_at, last.id))

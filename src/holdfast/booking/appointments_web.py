@@ -12,10 +12,11 @@ from holdfast.booking.bookings import Booking, Contact
 from holdfast.booking.calls import Call, desk_of, expected_version, key_of, located, own_appointment, place_named
 from holdfast.booking.changes import cancel_appointment, once, reschedule
 from holdfast.booking.errors import AppointmentNotFound, NotesUnavailable, ReservationNotFoundOrExpired
-from holdfast.booking.history import CLIENT, Actor, told_in_words
+from holdfast.booking.history import told_in_words
 from holdfast.booking.series_changes import find_series_of
 from holdfast.identity.guards import Needs, staff_or_none
 from holdfast.identity.permissions import Permission
+from holdfast.kernel.audit import CLIENT, Actor
 from holdfast.kernel.documents import documented
 from holdfast.kernel.errors import AuthenticationRequired, ValidationFailed
 from holdfast.kernel.http import decode, json_response
@@ -138,7 +139,7 @@ async def _proven(request: Call, text: str, token: str | None, named: UUID | Non
 
 def _actor(request: Call) -> Actor:
     staff = staff_or_none(request)
-    return CLIENT if staff is None else Actor.of(staff)
+    return CLIENT if staff is None else staff.actor
 
 
 def _told(request: Call, booking: Booking, expected: int | None) -> AbstractAsyncContextManager[None]:

@@ -9,7 +9,7 @@ import msgspec
 from holdfast.booking.admission import sweep
 from holdfast.booking.bookings import Keyed, find_answer, keep_answer
 from holdfast.booking.errors import TimeTaken
-from holdfast.booking.history import Actor
+from holdfast.kernel.audit import Actor, record
 from holdfast.kernel.database import Database, Transaction
 from holdfast.kernel.errors import NotFound, TryLater
 from holdfast.kernel.ids import new_id
@@ -75,33 +75,7 @@ async def unblock(tx: Transaction, block_id: UUID, actor: Actor) -> None:
     await tx.run(_SQL["drop_block_claims"], values)
     if await tx.run(_SQL["drop_block"], values) == 0:
         raise NotFound
-    await record_act(tx, "block", block_id, "unblock", actor)
-
-
-async def record_act(
-    tx: Transaction,
-    kind: str,
-    thing_id: UUID,
-    action: str,
-    actor: Actor,
-    *,
-    before: object = None,
-    after: object = None,
-    reason: str | None = None,
-) -> None:
-    """Write the audit entry of what staff did to something that is no booking; its row is locked."""
-    values = {
-        "business_id": tx.business_id,
-        "id": thing_id,
-        "type": kind,
-        "action": action,
-        "from": None if before is None else str(before),
-        "to": None if after is None else str(after),
-        "actor": actor.kind,
-        "actor_id": actor.id,
-        "reason": reason,
-    }
-    await tx.run(_SQL["record_act"], values)
+    await record(tx, "block", block_id, "unblock", actor)
 
 
 async def _block(tx: Transaction, wanted: Wanted, key: Keyed, actor: Actor) -> BlockView:
@@ -125,5 +99,5 @@ async def _block(tx: Transaction, wanted: Wanted, key: Keyed, actor: Actor) -> B
     [row] = await tx.rows(_SQL["block"], values)
     shown = BlockView(**row)
     await keep_answer(tx, key, None, shown)
-    await record_act(tx, "block", shown.id, "block", actor, reason=wanted.reason)
+    await record(tx, "block", shown.id, "block", actor, reason=wanted.reason)
     return shown

@@ -20,8 +20,8 @@ from holdfast.booking.errors import (
     VersionConflict,
     VersionRequired,
 )
-from holdfast.booking.history import CLIENT, Actor
 from holdfast.booking.states import UNCOMMITTED, BookingState
+from holdfast.kernel.audit import CLIENT, Actor
 from holdfast.kernel.database import Transaction
 
 

@@ -1,6 +1,5 @@
 """What the edges of booking ask of a call: its desk, its key, the version, the place and the booking that it names."""
 
-from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +11,6 @@ from holdfast.booking.errors import AppointmentNotFound, ReservationNotFoundOrEx
 from holdfast.booking.reservations import Reservations, Wish
 from holdfast.booking.tenancy import Tenancy
 from holdfast.identity.api_keys import Staff
-from holdfast.identity.errors import UnknownBusiness
 from holdfast.kernel.about import BOOKING_ID, note
 from holdfast.kernel.errors import ValidationFailed
 from holdfast.kernel.http import epoch_seconds
@@ -34,13 +32,6 @@ def desk_of(request: Call) -> Reservations:
 def tenancy_of(request: Call) -> Tenancy:
     """Return who knows which business a call is for."""
     return request.app.state.tenancy  # type: ignore[no-any-return]
-
-
-def own_business(staff: Staff, *named: UUID | None) -> UUID:
-    """Return the business whose staff call, which a call may name as well; raises UnknownBusiness for another."""
-    if set(named) - {None, staff.business_id}:
-        raise UnknownBusiness
-    return staff.business_id
 
 
 async def own_appointment(request: Call, staff: Staff, text: str, named: UUID | None = None) -> Booking:
@@ -122,33 +113,3 @@ def expected_version(request: Call, given: int | None) -> int | None:
     if given is not None and given != int(text):
         raise ValidationFailed.at("expectedVersion", "differs from If-Match")
     return int(text)
-
-
-def number_in(text: str | None, field: str, default: int, least: int, most: int) -> int:
-    """Return a number of a query; raises ValidationFailed, which names the field."""
-    if not text:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) <= 9 and least <= int(text) <= most):
-        raise ValidationFailed.at(field, f"must be a number from {least} to {most}")
-    return int(text)
-
-
-def date_in(text: str | None, field: str) -> date | None:
-    """Return a date of a query; raises ValidationFailed, which names the field."""
-    if not text:
-        return None
-    try:
-        day = date.fromisoformat(text) if len(text) == 10 and text[4] == text[7] == "-" else None
-    except ValueError:
-        day = None
-    # A year away from the ends of the calendar, every local day has its neighbours.
-    if day is None or not 1 < day.year < 9999:
-        raise ValidationFailed.at(field, "must be a date like 2026-11-21")
-    return day
-
-
-def in_calendar(at: datetime, field: str) -> datetime:
-    """Return an instant that the database can tell in every zone; raises ValidationFailed for one that it cannot."""
-    if not 1 < at.year < 9999:
-        raise ValidationFailed.at(field, "is beyond the calendar")
-    return at

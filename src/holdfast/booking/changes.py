@@ -27,10 +27,10 @@ from holdfast.booking.errors import (
     UnknownSchedule,
     VersionConflict,
 )
-from holdfast.booking.history import CLIENT, Actor
 from holdfast.booking.reservations import Place, Reservations, Wish, raise_too
 from holdfast.booking.terms import PUBLIC, STAFF
 from holdfast.booking.views import ChangedView
+from holdfast.kernel.audit import CLIENT, Actor
 from holdfast.kernel.database import Database, Transaction
 from holdfast.kernel.errors import TryLater, ValidationFailed
 

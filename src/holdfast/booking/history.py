@@ -13,7 +13,7 @@ from holdfast.booking.errors import (
     RefundNotAllowed,
     VersionConflict,
 )
-from holdfast.identity.api_keys import Staff
+from holdfast.kernel.audit import CLIENT
 from holdfast.kernel.database import Database, Transaction
 from holdfast.kernel.sql import load
 
@@ -28,27 +28,6 @@ _WORDS = {
     "refund": "refunded",
     "outcome": "marked as {to_status}",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who changes a booking: its client, or one of the staff, by the id of their key."""
-
-    kind: str
-    id: UUID | None = None
-
-    @classmethod
-    def of(cls, staff: Staff) -> "Actor":
-        """Return who of the staff it is."""
-        return cls("staff", staff.key_id)
-
-    @property
-    def is_client(self) -> bool:
-        """Return whether the rules for clients bind: notice before the start, and no need of a version."""
-        return self.kind == "client"
-
-
-CLIENT = Actor("client")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from uuid import UUID
 from holdfast.booking.admission import queries
 from holdfast.booking.bookings import Booking, check_version, lock_appointment, read_appointment, record
 from holdfast.booking.errors import AlreadyRefunded, NotChangeable, OutcomeTooEarly, RefundNotAllowed
-from holdfast.booking.history import Actor
 from holdfast.booking.states import BookingState
+from holdfast.kernel.audit import Actor
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.sql import load
 

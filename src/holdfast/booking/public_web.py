@@ -10,7 +10,6 @@ from litestar import Request, Response, get
 from litestar.params import FromPath
 
 from holdfast.availability.walltime import day_bounds, local_day, local_text, utc_text
-from holdfast.booking.calls import date_in, number_in
 from holdfast.booking.errors import PaymentsUnavailable, UnknownResource
 from holdfast.booking.free_time import free_days
 from holdfast.booking.schedules import list_schedules
@@ -21,6 +20,7 @@ from holdfast.kernel.documents import documented
 from holdfast.kernel.errors import ValidationFailed
 from holdfast.kernel.http import Instant, json_response
 from holdfast.kernel.ids import uuid_or_none
+from holdfast.kernel.lists import date_in, number_in
 
 Call = Request[Any, Any, Any]
 

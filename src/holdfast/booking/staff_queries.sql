@@ -93,13 +93,3 @@ delete from blocks where business_id = %(business_id)s and id = %(id)s;
 -- name: schedule
 select s.id, s.starts_at as start, s.ends_at as "end", s.max_capacity, s.max_capacity - s.taken as places_left
   from program_schedules s where s.business_id = %(business_id)s and s.id = %(id)s;
-
--- name: record_act
--- Of what has no version of its own, the history counts.
-insert into audit_log (business_id, aggregate_id, version, aggregate_type, action, from_state, to_state, actor,
-                       actor_id, reason)
-select %(business_id)s::uuid, %(id)s::uuid,
-       coalesce((select max(a.version) from audit_log a
-                  where a.business_id = %(business_id)s::uuid and a.aggregate_id = %(id)s::uuid), 0) + 1,
-       %(type)s::text, %(action)s::text, %(from)s::text, %(to)s::text, %(actor)s::text, %(actor_id)s::uuid,
-       %(reason)s::text;

@@ -15,20 +15,17 @@ from holdfast.booking.agenda import Filters, list_appointments
 from holdfast.booking.bookings import Booking, Contact
 from holdfast.booking.calls import (
     Call,
-    date_in,
     desk_of,
     expected_version,
-    in_calendar,
     key_of,
-    number_in,
     own_appointment,
-    own_business,
     place_named,
 )
 from holdfast.booking.changes import once
-from holdfast.booking.history import Actor, told_in_words
+from holdfast.booking.history import told_in_words
 from holdfast.booking.manual import Manual, book_manually, token_of
 from holdfast.booking.states import UNCOMMITTED, BookingState
+from holdfast.identity.calls import own_business
 from holdfast.identity.guards import Needs, staff_of
 from holdfast.identity.permissions import Permission, may
 from holdfast.kernel.database import Transaction
@@ -36,6 +33,7 @@ from holdfast.kernel.documents import documented
 from holdfast.kernel.errors import Forbidden, ValidationFailed
 from holdfast.kernel.http import Instant, Line, decode, json_response
 from holdfast.kernel.ids import uuid_or_none
+from holdfast.kernel.lists import date_in, in_calendar, number_in
 
 _MAX_LIMIT = 500
 _STATES = frozenset(BookingState) - UNCOMMITTED
@@ -198,7 +196,7 @@ async def outcome(request: Call, appointment_id: FromPath[str]) -> Response[byte
             BookingState(data.outcome),
             expected_version=expected,
             reason=data.reason,
-            actor=Actor.of(staff),
+            actor=staff.actor,
         )
 
     database = desk_of(request).database
@@ -221,9 +219,7 @@ async def refund(request: Call, appointment_id: FromPath[str]) -> Response[bytes
     key = key_of(request, data, f"refund {booking.id}")
 
     async def change(tx: Transaction) -> Booking:
-        return await outcomes.refund(
-            tx, booking.id, expected_version=expected, reason=data.reason, actor=Actor.of(staff)
-        )
+        return await outcomes.refund(tx, booking.id, expected_version=expected, reason=data.reason, actor=staff.actor)
 
     database = desk_of(request).database
     async with told_in_words(database, booking.business_id, booking.id, expected):

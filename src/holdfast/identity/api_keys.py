@@ -14,6 +14,7 @@ from uuid import UUID
 
 from holdfast.identity.errors import UnknownKey
 from holdfast.identity.permissions import Role
+from holdfast.kernel.audit import CONSOLE, Actor, record
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.errors import ValidationFailed
 from holdfast.kernel.ids import new_id
@@ -48,6 +49,11 @@ class Staff:
     key_id: UUID
     role: Role
 
+    @property
+    def actor(self) -> Actor:
+        """Return who does what this call does."""
+        return Actor.staff(self.key_id)
+
 
 async def create(tx: Transaction, *, role: Role, name: str) -> tuple[ApiKey, str]:
     """Make a key of the business; return it with its text, which nobody can learn again.
@@ -59,7 +65,7 @@ async def create(tx: Transaction, *, role: Role, name: str) -> tuple[ApiKey, str
     key_id, secret = new_id(), secrets.token_urlsafe(32)
     values = {"business_id": tx.business_id, "id": key_id, "role": role, "name": name, "hash": _hash(secret)}
     [row] = await tx.rows(_SQL["add_key"], values)
-    await _record(tx, key_id, "create_key", 1)
+    await record(tx, "api_key", key_id, "create_key", CONSOLE)
     return _key(row), f"hf_{key_id.hex}_{secret}"
 
 
@@ -75,7 +81,7 @@ async def revoke(tx: Transaction, key_id: UUID) -> ApiKey:
     """
     values = {"business_id": tx.business_id, "id": key_id}
     if await tx.run(_SQL["revoke_key"], values):
-        await _record(tx, key_id, "revoke_key", 2)
+        await record(tx, "api_key", key_id, "revoke_key", CONSOLE)
     found = await tx.rows(_SQL["find_key"], values)
     if not found:
         raise UnknownKey
@@ -117,8 +123,3 @@ def _hash(secret: str) -> bytes:
 
 def _key(row: dict[str, object]) -> ApiKey:
     return ApiKey(**{**row, "role": Role(str(row["role"]))})  # type: ignore[arg-type]
-
-
-async def _record(tx: Transaction, key_id: UUID, action: str, version: int) -> None:
-    values = {"business_id": tx.business_id, "id": key_id, "action": action, "version": version}
-    await tx.run(_SQL["record_key"], values)

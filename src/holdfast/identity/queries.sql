@@ -52,8 +52,3 @@ update api_keys set last_used_at = statement_timestamp()
 -- name: revoke_key
 update api_keys set revoked_at = statement_timestamp()
  where business_id = %(business_id)s and id = %(id)s and revoked_at is null;
-
--- name: record_key
--- Keys are made and revoked by whoever may run commands on the server.
-insert into audit_log (business_id, aggregate_id, version, aggregate_type, action, actor)
-values (%(business_id)s, %(id)s, %(version)s, 'api_key', %(action)s, 'console');
