@@ -49,6 +49,14 @@ REFERENCES: dict[str, Damage] = {
         row("api_keys", NOWHERE, id=NEW, role="owner", name="new", secret_hash="\\x" + "00" * 32),
         {says("identity.keys_belong_to_a_business", NEW, NOWHERE)},
     ),
+    "attention_items_business_id_fkey": (
+        row("attention_items", NOWHERE, id=NEW, kind="thing", subject_id=NEW, severity="info"),
+        {says("kernel.attention_belongs_to_a_business", NEW, NOWHERE)},
+    ),
+    "tenant_keys_business_id_fkey": (
+        row("tenant_keys", NOWHERE, purpose="data", generation=7, wrapped="\\x" + "00" * 60),
+        {says("kernel.tenant_keys_belong_to_a_business", "data 7", NOWHERE)},
+    ),
     "resources_business_id_fkey": (
         row("resources", NOWHERE, id=NEW, slug="new", name="new", kind="room", capacity=1),
         {says(CATALOG, NEW, NOWHERE)},

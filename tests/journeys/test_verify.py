@@ -114,7 +114,7 @@ begin
                where p.proowner in ('holdfast_owner'::regrole, 'holdfast_admission'::regrole)
                  and p.proname not like 'procrastinate%'
     loop
-        execute format('drop function %s', it.name);
+        execute format('drop function if exists %s cascade', it.name);
     end loop;
     alter table claims alter id drop identity;
     create schema sound;

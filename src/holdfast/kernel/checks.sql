@@ -20,3 +20,19 @@ select r.business_id, array[r.id, r.business_id::text] as ids,
         union all
         select k.business_id, 'key', k.key from idempotency_keys k) r
  where not exists (select from businesses b where b.id = r.business_id);
+
+-- name: attention_belongs_to_a_business
+-- Invariant 9: the business of each item that needs a person exists. The ids are the item and the business.
+select i.business_id, array[i.id::text, i.business_id::text] as ids,
+       concat('item ', i.id, ' of the inbox refers to business ', i.business_id, ', which does not exist') as problem
+  from attention_items i
+ where not exists (select from businesses b where b.id = i.business_id);
+
+-- name: tenant_keys_belong_to_a_business
+-- Invariant 9: the business of each key of a tenant exists. The ids are the key, by purpose and generation, and the
+-- business.
+select k.business_id, array[concat_ws(' ', k.purpose, k.generation), k.business_id::text] as ids,
+       concat('key ', k.purpose, ' ', k.generation, ' refers to business ', k.business_id, ', which does not exist')
+           as problem
+  from tenant_keys k
+ where not exists (select from businesses b where b.id = k.business_id);
