@@ -48,6 +48,7 @@ from holdfast.kernel.http import MAX_BODY_BYTES, json_response, render_error
 from holdfast.kernel.observed import Observed
 from holdfast.kernel.privacy import Keyring
 from holdfast.kernel.publication import Publication, folder_of_supervisor
+from holdfast.kernel.recorder import Recorder
 
 if TYPE_CHECKING:
     from holdfast.kernel.tracing import Tracing
@@ -144,12 +145,14 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
         app.state.keyring = keyring
         app.state.database_figures = measures.DatabaseFigures(app.state.health_database)
         app.state.publication = Publication("web", folder_of_supervisor())
+        recorder = Recorder(database)
         app.state.reservations = Reservations(
             database,
             Snapshots(database),
             admission,
             BookingTokens(master_key),
             ContactGuard(master_key, settings.guard_seconds),
+            recorder,
         )
         app.state.tenancy = Tenancy(database, settings.default_business)
         app.state.write_limits = WriteLimits(
@@ -164,7 +167,7 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
         gc.freeze()
         gc.set_threshold(50_000, 50, 50)
         try:
-            async with app.state.publication.kept():
+            async with app.state.publication.kept(), recorder.kept():
                 yield
         finally:
             for part in (admission, app.state.health_database, database, *([tracing] if tracing else ())):

@@ -24,6 +24,7 @@ OWNERS = {
     "series_bookings": "booking",
     "idempotency_keys": "booking",
     "heartbeats": "kernel",
+    "analytics_events": "kernel",
     "attention_items": "kernel",  # any capability raises one
     "audit_log": "kernel",
     "outbox_events": "kernel",

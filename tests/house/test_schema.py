@@ -25,6 +25,7 @@ SHARED_TABLES = {
 # Functions that act for all tenants at once, each with its reason.
 ACROSS_TENANTS = {
     "businesses_with_spent_holds": "the worker asks whom to sweep for",
+    "record_events": "what has happened at all tenants within a second is written together",
     "locate": "a call by id learns here, and only here, whose id it is",
 }
 # The tables of the job library keep their own form.

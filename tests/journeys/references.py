@@ -178,6 +178,10 @@ WITHOUT_FOREIGN_KEY: dict[str, Damage] = {
         row("outbox_events", NOWHERE, aggregate_id=NEW, version=1, type="Thing"),
         {says(RECORDS, NEW, NOWHERE)},
     ),
+    "an analytics event belongs to no business": (
+        row("analytics_events", NOWHERE, id=NEW, name="thing", properties="{}", times=1, occurred_at=at("10:00")),
+        {says(RECORDS, NEW, NOWHERE)},
+    ),
     "a key belongs to no business": (
         row("idempotency_keys", NOWHERE, key="key", operation="reserve", request_hash="00", answer="{}"),
         {says(RECORDS, "key", NOWHERE)},

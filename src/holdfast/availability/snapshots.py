@@ -70,6 +70,10 @@ class Snapshots:
         self._kept: OrderedDict[UUID, Snapshot] = OrderedDict()
         self._rounds: Rounds[Snapshot | None] = Rounds()
 
+    def at_hand(self, business_id: UUID) -> Snapshot | None:
+        """Return the picture of a business that this process has, however old, without waiting."""
+        return self._kept.get(business_id)
+
     async def get(self, business_id: UUID, *, at_least: int = 0) -> Snapshot | None:
         """Return the picture of a business at this catalog version or a later one; None for an unknown business."""
         kept = self._kept.get(business_id)

@@ -13,6 +13,7 @@ from holdfast.availability.walltime import day_bounds, local_day, local_text, ut
 from holdfast.booking.errors import PaymentsUnavailable, UnknownResource
 from holdfast.booking.free_time import free_days
 from holdfast.booking.schedules import list_schedules
+from holdfast.booking.tracked import SLOTS_VIEWED
 from holdfast.booking.views import checked_zone
 from holdfast.catalog.errors import UnknownProgram
 from holdfast.identity.errors import UnknownBusiness
@@ -197,6 +198,7 @@ async def slots(request: Call) -> Response[bytes]:
         resource_id=_resource(asked.get("resource_id")),
         party=number_in(asked.get("party_size"), "party_size", 1, 1, 1_000_000),
     )
+    request.app.state.reservations.events.add(business.id, SLOTS_VIEWED, service_slug=slug, timezone=zone)
     answer = SlotsView(
         zone,
         [

@@ -1,16 +1,19 @@
 """Reserving: from a wish to a held place, or to a refusal that names what is free instead."""
 
+import asyncio
 import itertools
 from dataclasses import dataclass
 from typing import NoReturn
 from uuid import UUID
 
 import msgspec
+import psycopg
 import structlog
 
 from holdfast.availability.slots import Offering
 from holdfast.availability.snapshots import Snapshot, Snapshots
 from holdfast.availability.walltime import day_bounds, local_day, utc_text
+from holdfast.booking import tracked
 from holdfast.booking.admission import (
     Admission,
     Answer,
@@ -44,6 +47,7 @@ from holdfast.identity.errors import UnknownBusiness
 from holdfast.kernel.database import Database
 from holdfast.kernel.errors import OutcomeUnknown, TryLater, UserError
 from holdfast.kernel.ids import new_id
+from holdfast.kernel.recorder import Recorder
 from holdfast.kernel.rounds import Rounds
 
 log = structlog.get_logger(__name__)
@@ -108,14 +112,18 @@ class Reservations:
         admission: Admission,
         tokens: BookingTokens,
         guard: ContactGuard | None = None,
+        events: Recorder | None = None,
     ) -> None:
+        """Prepare; events are written by whoever keeps their recorder."""
         self.database = database
         self.guard = guard
         self.snapshots = snapshots
         self.admission = admission
         self.tokens = tokens
+        self.events = Recorder(database) if events is None else events
         self._conflicts: Rounds[dict[str, object]] = Rounds()
         self._turn = itertools.count()
+        self._telling: set[asyncio.Task[None]] = set()
 
     async def reserve(self, business_id: UUID, wish: Wish) -> Answer:
         """Hold a place, or book it at once when the wish names a guest; the answer may be a replayed one.
@@ -136,6 +144,8 @@ class Reservations:
                 raise
             answer = await self._admit(business_id, wish, self._slot_request(wish, place), place)
             if answer.outcome != "stale":
+                if answer.outcome != "replayed":
+                    self.tell_selected(business_id, wish, place)
                 return without_pools(answer, place.snapshot)
             await self.snapshots.refresh(business_id)
         raise TryLater
@@ -168,11 +178,52 @@ class Reservations:
         except OutcomeUnknown:
             log.warning("outcome_unknown", booking_id=str(reservation_id), business_id=str(business_id))
             raise
+        self.tell_submitted(business_id, answer)
         if answer.outcome == "expired":
             raise ReservationNotFoundOrExpired.gone()
         if answer.outcome == "unknown":
             raise ReservationNotFoundOrExpired
         return answer
+
+    def tell_selected(self, business_id: UUID, wish: Wish, place: Place) -> None:
+        """Tell that a slot was chosen and is held, or booked already when the wish names a guest."""
+        slug = place.service.slug
+        zone = wish.timezone or place.snapshot.business.timezone
+        self.events.add(
+            business_id, tracked.SLOT_SELECTED, service_slug=slug, slot_start_at=instant(place.start), timezone=zone
+        )
+        if wish.guest is not None:
+            self.events.add(business_id, tracked.DETAILS_SUBMITTED, service_slug=slug)
+            self.events.add(business_id, tracked.CONFIRMED, service_slug=slug)
+
+    def tell_submitted(self, business_id: UUID, answer: CommitAnswer) -> None:
+        """Tell that details were given for a slot that was held, and whether it is an appointment now."""
+        if answer.service is None or answer.outcome not in ("committed", "expired"):
+            return
+        snapshot = self.snapshots.at_hand(business_id)
+        if snapshot is not None:
+            self._tell_submitted(snapshot, answer)
+            return
+        # The slot was chosen at another process. The client does not wait until this one knows its name.
+        telling = asyncio.create_task(self._tell_later(business_id, answer))
+        self._telling.add(telling)
+        telling.add_done_callback(self._telling.discard)
+
+    async def _tell_later(self, business_id: UUID, answer: CommitAnswer) -> None:
+        try:
+            snapshot = await self.snapshots.get(business_id)
+        except (TryLater, psycopg.Error):
+            log.warning("event_not_told", booking_id=str(answer.id))
+            return
+        if snapshot is not None:
+            self._tell_submitted(snapshot, answer)
+
+    def _tell_submitted(self, snapshot: Snapshot, answer: CommitAnswer) -> None:
+        service = None if answer.service is None else snapshot.services.get(answer.service)
+        if service is not None:
+            self.events.add(snapshot.business.id, tracked.DETAILS_SUBMITTED, service_slug=service.slug)
+            if answer.outcome == "committed":
+                self.events.add(snapshot.business.id, tracked.CONFIRMED, service_slug=service.slug)
 
     async def find_place(self, business_id: UUID, wish: Wish, terms: Terms = PUBLIC) -> Place:
         """Return the slot that a wish names, if the terms allow it.
@@ -197,6 +248,7 @@ class Reservations:
         Computed once for everybody who has lost the same place meanwhile.
         """
         CONFLICTS.add(place.service.slug)
+        self.events.add(business_id, tracked.CONFLICT, service_slug=place.service.slug)
         key = (business_id, place.service.id, place.start, party)
         return await self._conflicts.join(key, lambda: self._conflict(business_id, place, party))
 

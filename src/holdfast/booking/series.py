@@ -113,7 +113,9 @@ async def _reserve(desk: Reservations, business_id: UUID, wish: SeriesWish) -> S
     for _ in range(_ASKS):
         found = await _look(desk, business_id, wish)
         try:
-            return await desk.database.run(business_id, partial(_make, wish=wish, found=found, turn=turn))
+            made = await desk.database.run(business_id, partial(_make, wish=wish, found=found, turn=turn))
+            _tell(desk, business_id, wish, found, made)
+            return made  # noqa: TRY300 - what follows is for each way in which it was not made
         except _AskAgain as again:
             if again.outcome == "spent":
                 await desk.admission.sweep(business_id)
@@ -131,6 +133,12 @@ async def _reserve(desk: Reservations, business_id: UUID, wish: SeriesWish) -> S
         except _NotHeld as refused:
             raise await _refusal(desk, business_id, wish, found, refused.told) from None
     raise TryLater
+
+
+def _tell(desk: Reservations, business_id: UUID, wish: SeriesWish, found: list[_Occurrence], made: SeriesView) -> None:
+    for each, shown in zip(found, () if made.replayed else made.items, strict=not made.replayed):
+        if each.place is not None and shown.reservation_id is not None:
+            desk.tell_selected(business_id, wish.each, each.place)
 
 
 async def _look(desk: Reservations, business_id: UUID, wish: SeriesWish) -> list[_Occurrence]:

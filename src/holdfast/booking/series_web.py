@@ -62,6 +62,8 @@ async def commit_series(request: Call, series_id: FromPath[str]) -> Response[byt
         done = await desk.database.run(business_id, lambda tx: series_changes.commit_series(tx, found, guest))
     except psycopg.errors.LockNotAvailable as busy:
         raise TryLater from busy
+    for appointment in done.appointments:
+        desk.tell_submitted(business_id, appointment)
     appointments = [
         SeriesAppointmentView.of(a, desk.tokens.of_nonce(business_id, a.id, a.nonce)) for a in done.appointments
     ]

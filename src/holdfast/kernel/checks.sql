@@ -10,7 +10,7 @@ select k.business_id, array[k.key] as ids,
 having count(*) > 1;
 
 -- name: records_belong_to_a_business
--- Invariant 9: the business of each audit entry, event and key exists. The ids are the aggregate, or the key, and
+-- Invariant 9: the business of each audit entry, event and key exists. The ids are the aggregate, the key or the event, and
 -- the business.
 select r.business_id, array[r.id, r.business_id::text] as ids,
        concat(r.source, ' ', r.id, ' refers to business ', r.business_id, ', which does not exist') as problem
@@ -18,7 +18,9 @@ select r.business_id, array[r.id, r.business_id::text] as ids,
         union all
         select e.business_id, 'event of', e.aggregate_id::text from outbox_events e
         union all
-        select k.business_id, 'key', k.key from idempotency_keys k) r
+        select k.business_id, 'key', k.key from idempotency_keys k
+        union all
+        select n.business_id, 'analytics event', n.id::text from analytics_events n) r
  where not exists (select from businesses b where b.id = r.business_id);
 
 -- name: attention_belongs_to_a_business

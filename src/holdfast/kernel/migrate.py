@@ -58,6 +58,7 @@ def steps() -> list[Step]:
     definitions = [
         Step("booking/admission", (files("holdfast.booking") / "admission.sql").read_text("utf-8"), repeatable=True),
         Step("booking/staff", (files("holdfast.booking") / "staff.sql").read_text("utf-8"), repeatable=True),
+        Step("kernel/events", (files("holdfast.kernel") / "events.sql").read_text("utf-8"), repeatable=True),
         Step("kernel/job_grants", (files("holdfast.kernel") / "job_grants.sql").read_text("utf-8"), repeatable=True),
     ]
     return own + jobs + definitions

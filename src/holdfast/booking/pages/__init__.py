@@ -24,6 +24,7 @@ from holdfast.booking.free_time import free_days
 from holdfast.booking.pages.rendering import Page, page_of, render
 from holdfast.booking.reservations import Guest, Reservations, Wish
 from holdfast.booking.states import LIVE, UNCOMMITTED, BookingState
+from holdfast.booking.tracked import SLOTS_VIEWED
 from holdfast.catalog.resources import Resource
 from holdfast.catalog.services import Service
 from holdfast.identity.errors import UnknownBusiness
@@ -151,6 +152,7 @@ async def _times(request: Call, page: Page, snapshot: Snapshot, slug: str) -> Re
     days, next_free = await free_days(
         desk.database, desk.snapshots, snapshot.business.id, slug, page.zone, first, later, resource_id=wanted
     )
+    desk.events.add(snapshot.business.id, SLOTS_VIEWED, service_slug=slug, timezone=page.zone)
     return render(
         page,
         "times.html",
