@@ -230,7 +230,7 @@ def create_key(
 
     async def work(tx: Transaction) -> tuple[str, api_keys.ApiKey, str]:
         owner = await _business(tx, business or settings.default_business)
-        return owner.slug, *await api_keys.create(Transaction(tx.connection, owner.id), role=role, name=name)
+        return owner.slug, *await api_keys.create(await tx.act_for(owner.id), role=role, name=name)
 
     slug, made, text = _with_database(settings, work)
     if as_json:
@@ -247,7 +247,7 @@ def list_keys(business: OfBusiness = None, data: DataDir = None, dsn: Dsn = None
 
     async def work(tx: Transaction) -> list[api_keys.ApiKey]:
         owner = await _business(tx, business or settings.default_business)
-        return await api_keys.keys_of(Transaction(tx.connection, owner.id))
+        return await api_keys.keys_of(await tx.act_for(owner.id))
 
     keys = _with_database(settings, work)
     if as_json:
@@ -273,7 +273,7 @@ def revoke_key(
 
     async def work(tx: Transaction) -> api_keys.ApiKey:
         owner = await api_keys.business_of(tx, key_id)
-        return await api_keys.revoke(Transaction(tx.connection, owner), key_id)
+        return await api_keys.revoke(await tx.act_for(owner), key_id)
 
     revoked = _with_database(_settings(data, dsn), work)
     print(msgspec.json.encode(_shown(revoked)).decode() if as_json else f"revoked {revoked.id}")  # noqa: T201

@@ -32,7 +32,7 @@ def key_for(clients: Clients, role: Role, slug: str = SLUG) -> str:
     async def work(tx: Transaction) -> str:
         business = await businesses.find(tx, slug)
         assert business is not None
-        _, text = await api_keys.create(Transaction(tx.connection, business.id), role=role, name=str(role))
+        _, text = await api_keys.create(await tx.act_for(business.id), role=role, name=str(role))
         return text
 
     async def run() -> str:

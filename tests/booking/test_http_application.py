@@ -185,7 +185,7 @@ async def test_the_ends_of_time(open_app: Open, database: Database, start: str) 
         )
 
     async with database.transaction() as tx:
-        business_id: UUID = await tx.value("select id from businesses")
+        business_id: UUID = await tx.value("select id from only_business()")
     service = str(await database.run(business_id, open_for_ever))
     end = (
         start.replace("T23:30", "T24:30")

@@ -101,11 +101,11 @@ async def test_businesses_share_a_batch(practice: Practice, app_uri: str) -> Non
 async def test_rules_that_changed_elsewhere_bind_at_once(practice: Practice, app_uri: str) -> None:
     """A server that has not heard of a change of rules does not admit by the old ones (A-4)."""
     await practice.reserve("talk")
-    async with open_practice(app_uri) as elsewhere, elsewhere.desk.database.transaction() as tx:
+    async with open_practice(app_uri) as other, other.desk.database.transaction(practice.business_id) as tx:
         await tx.run("update resources set always_open = false where business_id = %s", [practice.business_id])
     with pytest.raises(SlotNotOffered):
         await practice.reserve("talk", START + HOUR_SECONDS)
-    async with practice.desk.database.transaction() as tx:
+    async with practice.desk.database.transaction(practice.business_id) as tx:
         await tx.run("update resources set always_open = true where business_id = %s", [practice.business_id])
     assert (await practice.reserve("talk", START + HOUR_SECONDS)).outcome == "held"
 
@@ -114,7 +114,7 @@ async def test_busy_time_from_outside_binds(practice: Practice) -> None:
     """Time that an external calendar blocks is neither offered as an alternative nor admitted (A-2)."""
     await practice.add_resource("ben")
     await practice.add_service("anyone", ["ana", "ben"])
-    async with practice.desk.database.transaction() as tx:
+    async with practice.desk.database.transaction(practice.business_id) as tx:
         await tx.run(
             "insert into calendar_busy_intervals (business_id, resource_id, during, source)"
             " values (%s, %s, tstzrange(to_timestamp(%s), to_timestamp(%s)), 'test')",

@@ -27,6 +27,12 @@ ACROSS_TENANTS = {
     "businesses_with_spent_holds": "the worker asks whom to sweep for",
     "record_events": "what has happened at all tenants within a second is written together",
     "locate": "a call by id learns here, and only here, whose id it is",
+    "business_by_slug": "a call names its business before it is bound to it",
+    "only_business": "a call that names no business means the only one",
+    "api_key_by_id": "a key says whose staff call",
+    "businesses_with_programs": "the worker asks for whom to lay out schedules",
+    "forget_keys": "the worker forgets keys of everybody",
+    "hold_figures": "a monitor counts the holds of all tenants together",
 }
 # The tables of the job library keep their own form.
 JOBS = "procrastinate%"

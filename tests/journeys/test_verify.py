@@ -113,6 +113,9 @@ begin
     for it in select p.oid::regprocedure as name from pg_proc p
                where p.proowner in ('holdfast_owner'::regrole, 'holdfast_admission'::regrole)
                  and p.proname not like 'procrastinate%'
+                 -- Types and policies stand on some.
+                 and not exists (select from pg_depend d
+                                  where d.refclassid = 'pg_proc'::regclass and d.refobjid = p.oid)
     loop
         execute format('drop function if exists %s cascade', it.name);
     end loop;

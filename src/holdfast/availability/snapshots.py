@@ -15,7 +15,7 @@ from holdfast.availability.slots import Offering, OpenResource
 from holdfast.catalog.programs import Program, programs_of
 from holdfast.catalog.resources import Resource, resources_of
 from holdfast.catalog.services import Service, services_of
-from holdfast.identity.businesses import Business, find
+from holdfast.identity.businesses import Business, current
 from holdfast.kernel.database import Database
 from holdfast.kernel.rounds import Rounds
 
@@ -85,7 +85,7 @@ class Snapshots:
     async def newer_than(self, snapshot: Snapshot) -> Snapshot | None:
         """Return the picture of today if this one is of yesterday, else None."""
         async with self._database.transaction(snapshot.business.id) as tx:
-            business = await find(tx, str(snapshot.business.id))
+            business = await current(tx)
         if business is None or business.catalog_version == snapshot.version:
             return None
         return await self.refresh(snapshot.business.id)
@@ -97,7 +97,7 @@ class Snapshots:
     async def _load(self, business_id: UUID) -> Snapshot | None:
         async with self._database.transaction(business_id) as tx:
             # The version is read first: what changes during the reading makes it look older, never newer.
-            business = await find(tx, str(business_id))
+            business = await current(tx)
             if business is None:
                 return None
             resources = await resources_of(tx)

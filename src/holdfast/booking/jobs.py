@@ -33,7 +33,7 @@ async def forget_keys(database: Database) -> int:
     total = 0
     while True:
         async with database.transaction() as tx:
-            count = await tx.run(queries["forget_keys"], {"limit": _KEYS_AT_ONCE})
+            count = int(await tx.value(queries["forget_keys"], {"limit": _KEYS_AT_ONCE}))
         total += count
         if count < _KEYS_AT_ONCE:
             break

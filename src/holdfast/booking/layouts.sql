@@ -44,19 +44,9 @@ select id from resources where business_id = %(business_id)s and id = any (%(ids
 select expire_holds(%(business_id)s::uuid, 1000000);
 
 -- name: occupied
--- The first resource of each wish that somebody has at that time, and whether a claim or an outside calendar says so.
-select distinct on (wish.n) wish.n, wish.resource_id, found.kind
-  from unnest(%(numbers)s::integer[], %(resources)s::uuid[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
-       as wish (n, resource_id, starts_at, ends_at)
- cross join lateral (
-        (select 'taken' as kind from claims c
-          where c.business_id = %(business_id)s and c.resource_id = wish.resource_id
-            and c.during && tstzrange(wish.starts_at, wish.ends_at) limit 1)
-        union all
-        (select 'busy' from calendar_busy_intervals i
-          where i.business_id = %(business_id)s and i.resource_id = wish.resource_id
-            and i.during && tstzrange(wish.starts_at, wish.ends_at) limit 1)) found
- order by wish.n, wish.resource_id, found.kind desc;
+select n, resource_id, kind
+  from occupied_among(%(business_id)s::uuid, %(numbers)s::integer[], %(resources)s::uuid[], %(starts)s::timestamptz[],
+                      %(ends)s::timestamptz[]);
 
 -- name: add_schedules
 -- One that was withdrawn because the rule did not mean it comes back; one that staff removed does not.

@@ -30,13 +30,7 @@ insert into idempotency_keys (business_id, key, operation, request_hash, booking
 values (%(business_id)s, %(key)s, %(operation)s, %(hash)s, %(booking_id)s, %(answer)s::jsonb);
 
 -- name: forget_keys
--- Keys are kept for 90 days, those of the guard for a day (B-9, B-10); oldest first, so many at a time.
-delete from idempotency_keys
- where (business_id, key) in (
-     select business_id, key from idempotency_keys
-      where created_at < statement_timestamp()
-                         - case when operation = 'guard' then interval '1 day' else interval '90 days' end
-      order by created_at limit %(limit)s::integer);
+select forget_keys(%(limit)s::integer);
 
 -- name: find_bookings
 select b.business_id, b.id, b.service_id, b.schedule_id, b.starts_at, b.ends_at, b.party_size, b.state, b.version,
@@ -107,44 +101,23 @@ on conflict (job) do update set finished_at = excluded.finished_at, runs = heart
                                 items = heartbeats.items + excluded.items;
 
 -- name: reservation_health
-select (select count(*) from bookings where state = 'held' and expires_at > statement_timestamp()) as active,
-       (select count(*) from bookings where state = 'held' and expires_at <= statement_timestamp()) as expired_not_cleaned,
-       (select extract(epoch from statement_timestamp() - min(held_at))::float8 from bookings where state = 'held')
-           as oldest_seconds,
-       made.held as held_last_day, made.confirmed as confirmed_last_day,
+select f.active, f.spent as expired_not_cleaned, f.oldest_seconds, f.held as held_last_day,
+       f.confirmed as confirmed_last_day, f.deviations as schedule_deviations,
        (select extract(epoch from statement_timestamp() - finished_at)::float8 from heartbeats
          where job = 'cleanup-reservations') as cleanup_age_seconds,
-       (select count(*) from schedule_deviations
-         where kind <> 'closed' and starts_at > statement_timestamp()) as schedule_deviations,
        (select extract(epoch from statement_timestamp() - finished_at)::float8 from heartbeats
          where job = 'lay-out-schedules') as layout_age_seconds
-  from (select lpad(to_hex((extract(epoch from statement_timestamp() - interval '24 hours') * 1000)::bigint), 12, '0')
-               as hex) since,
-       -- Ids grow with time (UUID version 7), so their index finds the bookings of the last day.
-       lateral (select count(*) as held, count(confirmed_at) as confirmed from bookings
-                 where id >= (substr(hex, 1, 8) || '-' || substr(hex, 9) || '-7000-8000-000000000000')::uuid) made;
+  from hold_figures() f;
 
 -- name: hold_figures
-select (select count(*) from bookings where state = 'held' and expires_at > statement_timestamp()) as active,
-       (select count(*) from bookings where state = 'held' and expires_at <= statement_timestamp()) as spent,
-       (select greatest(coalesce(extract(epoch from statement_timestamp() - min(expires_at)), 0), 0)::float8
-          from bookings where state = 'held') as sweep_lag_seconds,
-       (select count(*) from schedule_deviations
-         where kind <> 'closed' and starts_at > statement_timestamp()) as deviations,
-       made.held, made.confirmed, made.expired, made.released
-  from (select lpad(to_hex((extract(epoch from statement_timestamp() - interval '24 hours') * 1000)::bigint), 12, '0')
-               as hex) since,
-       lateral (select count(*) as held, count(confirmed_at) as confirmed,
-                       count(*) filter (where state = 'expired') as expired,
-                       count(*) filter (where state = 'released') as released from bookings
-                 where id >= (substr(hex, 1, 8) || '-' || substr(hex, 9) || '-7000-8000-000000000000')::uuid) made;
+select active, spent, sweep_lag_seconds, deviations, held, confirmed, expired, released from hold_figures();
 
 -- name: job_figures
 select job, extract(epoch from statement_timestamp() - finished_at)::float8 as age_seconds, runs, items
   from heartbeats order by job;
 
 -- name: businesses_with_programs
-select distinct business_id from programs order by business_id;
+select business_id from businesses_with_programs() business_id;
 
 -- name: clock
 select clock_timestamp();

@@ -61,21 +61,8 @@ select take_whole_resource(%(business_id)s::uuid, %(resource_id)s::uuid,
                            tstzrange(%(from)s::timestamptz, %(to)s::timestamptz), null, %(id)s::uuid);
 
 -- name: taken_by
--- What occupies a resource in a range; a hold that has run out occupies nothing (B-4).
-select distinct case when c.block_id is not null then 'block' when c.schedule_id is not null then 'schedule'
-                     when b.state = 'held' then 'reservation' else 'appointment' end as kind,
-       coalesce(c.booking_id, c.schedule_id, c.block_id) as id,
-       coalesce(b.starts_at, s.starts_at, lower(k.during)) as start,
-       coalesce(b.ends_at, s.ends_at, upper(k.during)) as "end"
-  from claims c
-  left join bookings b on b.business_id = c.business_id and b.id = c.booking_id
-  left join program_schedules s on s.business_id = c.business_id and s.id = c.schedule_id
-  left join blocks k on k.business_id = c.business_id and k.id = c.block_id
- where c.business_id = %(business_id)s and c.resource_id = %(resource_id)s
-   and c.during && tstzrange(%(from)s::timestamptz, %(to)s::timestamptz)
-   and c.block_id is distinct from %(id)s::uuid
-   and not (b.id is not null and b.state = 'held' and b.expires_at <= clock_timestamp())
- order by 3, 2 limit 100;
+select kind, id, starts_at as start, ends_at as "end"
+  from taken_by(%(business_id)s::uuid, %(resource_id)s::uuid, %(from)s::timestamptz, %(to)s::timestamptz, %(id)s::uuid);
 
 -- name: block
 select id, resource_id, lower(during) as start, upper(during) as "end", reason from blocks

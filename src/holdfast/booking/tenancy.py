@@ -28,7 +28,7 @@ class Tenancy:
         Raises UnknownBusiness (404), ValidationFailed when there are several to choose from.
         """
         wanted = name or self._default
-        async with self._database.transaction() as tx:
+        async with self._database.reading() as tx:
             if wanted is not None:
                 business = await businesses.find(tx, wanted)
                 if business is None:

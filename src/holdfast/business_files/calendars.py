@@ -78,7 +78,7 @@ async def load_calendar(
         found = await (businesses.only(tx) if business is None else businesses.find(tx, business))
         if found is None:
             raise UnknownBusiness(None if business else "Name a business: there is not exactly one")
-        own = Transaction(tx.connection, found.id)
+        own = await tx.act_for(found.id)
         # Imports of one business come one after the other.
         await businesses.lock(own)
         chosen = _chosen(await resources_of(own), meaning, resources)

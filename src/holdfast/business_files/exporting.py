@@ -38,7 +38,7 @@ async def export(database: Database, business: str | None = None) -> str:
         found = await (businesses.only(tx) if business is None else businesses.find(tx, business))
         if found is None:
             raise UnknownBusiness(None if business else "Name a business: there is not exactly one")
-        own = Transaction(tx.connection, found.id)
+        own = await tx.act_for(found.id)
         # So that no import changes one part while another is read.
         await businesses.lock(own)
         return await _text(own, found)

@@ -80,7 +80,7 @@ async def load(database: Database, file: BusinessFile) -> Report:
             currency=file.business.currency,
             locale=file.business.locale,
         )
-        return await _load(Transaction(tx.connection, business.id), file, before, business)
+        return await _load(await tx.act_for(business.id), file, before, business)
 
     return await database.run(None, work)
 

@@ -25,7 +25,7 @@ _SKEW_BAD_SECONDS: Final = 30
 # As long as the health check waits before it raises an alert.
 _SWEEP_LATE_SECONDS: Final = 600
 # Role: may log in, bypasses row security. None is a superuser or makes roles and databases.
-_ROLES: Final = {"holdfast_owner": (False, False), "holdfast_admission": (False, True), "holdfast_app": (True, False)}
+_ROLES: Final = {"holdfast_owner": (False, True), "holdfast_admission": (False, True), "holdfast_app": (True, False)}
 _MIGRATE: Final = "Run `holdfast migrate` as an administrative role; `holdfast serve` does it when it starts."
 
 

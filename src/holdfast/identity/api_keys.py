@@ -109,11 +109,12 @@ async def authenticate(tx: Transaction, text: str) -> Staff | None:
     key_id, secret = (UUID(shape[1]), shape[2]) if shape else (_NO_ID, "")
     found = await tx.rows(_SQL["key_by_id"], {"id": key_id})
     proved = hmac.compare_digest(_hash(secret), found[0]["secret_hash"] if found else _NO_HASH)
-    if not proved or found[0]["revoked_at"] is not None:
+    if not proved or found[0]["is_revoked"]:
         return None
     [row] = found
-    if row["unnoted"]:
-        await tx.run(_SQL["note_use"], {"business_id": row["business_id"], "id": key_id})
+    if row["is_unnoted"]:
+        own = await tx.act_for(row["business_id"])
+        await own.run(_SQL["note_use"], {"business_id": own.business_id, "id": key_id})
     return Staff(row["business_id"], key_id, Role(row["role"]))
 
 

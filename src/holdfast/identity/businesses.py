@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from holdfast.kernel.database import Transaction
+from holdfast.kernel.ids import new_id
 from holdfast.kernel.sql import load
 
 _SQL = load("holdfast.identity")
@@ -25,18 +26,28 @@ class Business:
 async def put(tx: Transaction, *, slug: str, name: str, timezone: str, currency: str, locale: str = "en") -> Business:
     """Make the business with this slug be so, and keep it locked against other puts until the transaction ends.
 
-    Writes nothing when it is so already. Raises InvalidBusinessSlug, InvalidCurrency.
+    Writes nothing when it is so already. Whatever the transaction was bound to, it goes on for this business. Raises
+    InvalidBusinessSlug, InvalidCurrency.
     """
-    await tx.run(
-        _SQL["put_business"],
-        {"slug": slug, "name": name, "timezone": timezone, "currency": currency, "locale": locale},
-    )
-    [business] = await tx.all(Business, _SQL["business_by_slug"], {"slug": slug})
+    wanted = {"slug": slug, "name": name, "timezone": timezone, "currency": currency, "locale": locale}
+    found = await tx.first(Business, _SQL["business_by_slug"], {"slug": slug})
+    if found is None:
+        own = await tx.act_for(new_id())
+        made = await own.first(Business, _SQL["add_business"], {"id": own.business_id, **wanted})
+        if made is not None:
+            return made
+        # Somebody else has made it between the two statements, and businesses stay.
+        [found] = await tx.all(Business, _SQL["business_by_slug"], {"slug": slug})
+    own = await tx.act_for(found.id)
+    # Also when there is nothing to change, so that two imports of one business run one after the other.
+    await lock(own)
+    await own.run(_SQL["change_business"], {"id": found.id, **wanted})
+    [business] = await own.all(Business, _SQL["own_business"], {"id": found.id})
     return business
 
 
 async def find(tx: Transaction, slug_or_id: str) -> Business | None:
-    """Return the business with this id, if it reads as one, else with this slug."""
+    """Return the business with this id, if it reads as one, else with this slug, for whomever the transaction is."""
     try:
         business_id = UUID(slug_or_id)
     except ValueError:
@@ -47,6 +58,11 @@ async def find(tx: Transaction, slug_or_id: str) -> Business | None:
     return await tx.first(Business, _SQL["business_by_id"], {"id": business_id})
 
 
+async def current(tx: Transaction) -> Business | None:
+    """Return the business of the transaction."""
+    return await tx.first(Business, _SQL["own_business"], {"id": tx.business_id})
+
+
 async def lock(tx: Transaction) -> Business | None:
     """Return the business of the transaction, locked against puts, hence imports, until the transaction ends."""
     return await tx.first(Business, _SQL["lock_business"], {"id": tx.business_id})
@@ -54,5 +70,4 @@ async def lock(tx: Transaction) -> Business | None:
 
 async def only(tx: Transaction) -> Business | None:
     """Return the business if there is exactly one."""
-    found = await tx.all(Business, _SQL["two_businesses"])
-    return found[0] if len(found) == 1 else None
+    return await tx.first(Business, _SQL["only_business"])

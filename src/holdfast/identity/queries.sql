@@ -1,28 +1,36 @@
 -- Statements about businesses and the keys of their staff.
 
--- name: put_business
--- Locks the row also when there is nothing to change, so that two imports of one business run one after the other.
+-- name: add_business
+-- No row when somebody else has the slug, whoever that is.
+insert into businesses (id, slug, name, timezone, currency, locale)
+values (%(id)s, %(slug)s, %(name)s, %(timezone)s, %(currency)s, %(locale)s)
+on conflict (slug) do nothing
+returning id, slug, name, timezone, currency, locale, catalog_version;
+
+-- name: change_business
 -- Zone, currency and name are part of what requests are checked against, so they raise the catalog version, too.
-insert into businesses (slug, name, timezone, currency, locale)
-values (%(slug)s, %(name)s, %(timezone)s, %(currency)s, %(locale)s)
-on conflict (slug) do update
-   set name = excluded.name, timezone = excluded.timezone, currency = excluded.currency, locale = excluded.locale,
-       catalog_version = businesses.catalog_version + 1
- where (businesses.name, businesses.timezone, businesses.currency, businesses.locale)
-       is distinct from (excluded.name, excluded.timezone, excluded.currency, excluded.locale);
+update businesses
+   set name = %(name)s, timezone = %(timezone)s, currency = %(currency)s, locale = %(locale)s,
+       catalog_version = catalog_version + 1
+ where id = %(id)s
+   and (name, timezone, currency, locale)
+       is distinct from (%(name)s::text, %(timezone)s::text, %(currency)s::text, %(locale)s::text);
 
 -- name: business_by_slug
-select id, slug, name, timezone, currency, locale, catalog_version from businesses where slug = %(slug)s;
+select id, slug, name, timezone, currency, locale, catalog_version from business_by_slug(%(slug)s::text);
 
 -- name: business_by_id
+select id, slug, name, timezone, currency, locale, catalog_version from business_by_id(%(id)s::uuid);
+
+-- name: own_business
 select id, slug, name, timezone, currency, locale, catalog_version from businesses where id = %(id)s;
 
 -- name: lock_business
 select id, slug, name, timezone, currency, locale, catalog_version from businesses where id = %(id)s
    for no key update;
 
--- name: two_businesses
-select id, slug, name, timezone, currency, locale, catalog_version from businesses order by id limit 2;
+-- name: only_business
+select id, slug, name, timezone, currency, locale, catalog_version from only_business();
 
 -- name: add_key
 insert into api_keys (business_id, id, role, name, secret_hash)
@@ -39,9 +47,7 @@ select id, role, name, created_at, last_used_at, revoked_at from api_keys
 
 -- name: key_by_id
 -- The one question about keys that is asked before the business is known.
-select business_id, role, secret_hash, revoked_at,
-       (last_used_at < statement_timestamp() - interval '1 minute') is not false as unnoted
-  from api_keys where id = %(id)s;
+select business_id, role, secret_hash, is_revoked, is_unnoted from api_key_by_id(%(id)s::uuid);
 
 -- name: note_use
 -- Asked again here, so that of many calls at once one writes.

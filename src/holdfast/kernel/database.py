@@ -26,6 +26,22 @@ _WAIT_SECONDS = 10.0
 # Local to the transaction, so that a pool, ours or one between, hands it on to nobody.
 _ACT_FOR: LiteralString = "select set_config('holdfast.business', %s, true)"
 
+# As whom this connection works, whether admission sees across tenants, and the tables of tenants that stand open.
+_WALLS: LiteralString = """
+select current_user::text as role, mine.rolsuper or mine.rolbypassrls as bypasses,
+       exists (select from pg_roles o where o.rolname in ('holdfast_owner', 'holdfast_admission')
+                  and pg_has_role(mine.oid, o.oid, 'member')) as owns,
+       exists (select from pg_roles a where a.rolname = 'holdfast_admission'
+                  and a.rolbypassrls and not a.rolsuper and not a.rolcanlogin) as admission_is_sound,
+       array(select c.relname::text from pg_class c
+              where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
+                and not (c.relrowsecurity and c.relforcerowsecurity)
+                and (c.relname = 'businesses'
+                     or exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'business_id'))
+              order by 1) as open_tables
+  from pg_roles mine where mine.rolname = current_user
+"""
+
 
 class Session(AsyncConnection):
     """A connection that remembers when the server warned that a commit may exist on this node only.
@@ -139,19 +155,22 @@ class Database:
         await self._pool.open(wait=True, timeout=30)
 
     async def check_role(self) -> None:
-        """Refuse to serve under a role that the walls between tenants do not hold back.
+        """Refuse to serve where the walls between tenants do not hold, or hold back what must look over them.
 
         Raises PermissionError.
         """
         async with self.transaction() as tx:
-            [role] = await tx.rows(
-                "select rolname, rolsuper or rolbypassrls as bypasses,"
-                " pg_has_role(current_user, 'holdfast_owner', 'usage') as owns"
-                " from pg_roles where rolname = current_user"
-            )
-        if role["bypasses"] or role["owns"]:
+            [found] = await tx.rows(_WALLS)
+        if found["bypasses"] or found["owns"]:
+            raise PermissionError(f"servers must not run as {found['role']}: it owns the schema or bypasses its rules")
+        if not found["admission_is_sound"]:
             raise PermissionError(
-                f"servers must not run as {role['rolname']}: it owns the schema or bypasses its rules"
+                "the role holdfast_admission must bypass row-level security, and nobody may log in as it;"
+                " run `holdfast migrate`"
+            )
+        if found["open_tables"]:
+            raise PermissionError(
+                f"row-level security does not hold on {', '.join(found['open_tables'])}: run `holdfast migrate`"
             )
 
     async def close(self) -> None:

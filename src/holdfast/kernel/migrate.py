@@ -18,6 +18,18 @@ from psycopg import AsyncConnection, Connection, sql
 
 _LOCK = 0x486F6C6466617374  # "Holdfast" as a number: the same for every release and process
 _LOCK_WAIT_SECONDS = 300
+# Those of the roles that see across tenants, who do not.
+_BLIND = """select rolname from pg_roles where rolname in ('holdfast_owner', 'holdfast_admission')
+               and not (rolbypassrls or rolsuper)"""
+# In the order in which they run.
+_DEFINITIONS = (
+    "identity/entrances",
+    "booking/admission",
+    "booking/staff",
+    "booking/beyond_tenants",
+    "kernel/events",
+    "kernel/job_grants",
+)
 _DEPENDS = re.compile(r"^-- depends: (.+)$", re.MULTILINE)
 
 
@@ -56,10 +68,7 @@ def steps() -> list[Step]:
         seen.add(step.name)
     jobs = [Step(f"jobs/{name}", text) for name, text in _sql_files(files("procrastinate") / "sql" / "migrations")]
     definitions = [
-        Step("booking/admission", (files("holdfast.booking") / "admission.sql").read_text("utf-8"), repeatable=True),
-        Step("booking/staff", (files("holdfast.booking") / "staff.sql").read_text("utf-8"), repeatable=True),
-        Step("kernel/events", (files("holdfast.kernel") / "events.sql").read_text("utf-8"), repeatable=True),
-        Step("kernel/job_grants", (files("holdfast.kernel") / "job_grants.sql").read_text("utf-8"), repeatable=True),
+        Step(name, (files("holdfast") / f"{name}.sql").read_text("utf-8"), repeatable=True) for name in _DEFINITIONS
     ]
     return own + jobs + definitions
 
@@ -141,7 +150,18 @@ def _lock(connection: Connection) -> None:
 
 def _prepare(connection: Connection) -> None:
     """Create the roles, which belong to the whole cluster, and the book of migrations."""
-    connection.execute(cast(LiteralString, (files("holdfast.kernel") / "roles.sql").read_text("utf-8")))
+    try:
+        connection.execute(cast(LiteralString, (files("holdfast.kernel") / "roles.sql").read_text("utf-8")))
+    except psycopg.errors.InsufficientPrivilege as refused:
+        raise MigrationError(
+            "Migrate as a superuser, or as a role with CREATEROLE and BYPASSRLS that may give both on: "
+            f"{refused.diag.message_primary}"
+        ) from refused
+    blind = connection.execute(_BLIND).fetchall()
+    if blind:
+        # An owner under FORCE ROW LEVEL SECURITY would migrate no rows and report success.
+        [role] = blind[0]
+        raise MigrationError(f"Row-level security hides rows from {role}: run ALTER ROLE {role} BYPASSRLS.")
     database = sql.Identifier(connection.info.dbname)
     connection.execute(sql.SQL("grant create on database {} to holdfast_owner").format(database))
 
