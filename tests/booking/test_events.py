@@ -114,7 +114,7 @@ async def test_a_service_whose_name_could_be_a_number_is_not_told(practice: Prac
 
 async def business_slug(practice: Practice) -> str:
     """Return the slug of the business."""
-    async with practice.desk.database.transaction() as tx:
+    async with practice.desk.database.transaction(practice.business_id) as tx:
         return str(await tx.value("select slug from businesses where id = %s", [practice.business_id]))
 
 
