@@ -54,6 +54,8 @@ class Settings:
     cron_secret: str | None = None
     # HOLDFAST_BENCH_ROUTES: 1 adds the two routes that `make bench` measures itself against.
     bench_routes: bool = False
+    # HOLDFAST_BACKFILL_ROWS_PER_SECOND: how many rows of earlier releases all workers together bring over each second.
+    backfill_rows_per_second: int = 1_000
     # HOLDFAST_LOG_LEVEL: the least that is logged: debug, info, warning or error.
     log_level: str = "info"
     # HOLDFAST_ACCESS_LOG: 1 logs a line for each request.
@@ -88,6 +90,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         trusted_proxies=_networks(environment.get("HOLDFAST_TRUSTED_PROXIES", ""), "HOLDFAST_TRUSTED_PROXIES"),
         cron_secret=environment.get("CRON_SECRET") or None,
         bench_routes=_flag(environment, "HOLDFAST_BENCH_ROUTES"),
+        backfill_rows_per_second=_number(environment, "HOLDFAST_BACKFILL_ROWS_PER_SECOND", 1_000),
         log_level=_word(environment, "HOLDFAST_LOG_LEVEL", _LEVELS, "info"),
         access_log=_flag(environment, "HOLDFAST_ACCESS_LOG"),
         tracing=_tracing(environment),

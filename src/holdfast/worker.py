@@ -12,12 +12,15 @@ from holdfast import config, logs
 from holdfast.availability.zone_records import record_zones
 from holdfast.booking import jobs, measures
 from holdfast.identity import write_limits
+from holdfast.kernel import backfills
 from holdfast.kernel.database import Database
 from holdfast.kernel.privacy import Keyring
 from holdfast.kernel.publication import Publication, folder_of_supervisor
 
 log = structlog.get_logger(__name__)
 
+# What brings rows of earlier releases over, in this order; each is named in the migration that needs it.
+BACKFILLS: tuple[backfills.Backfill, ...] = ()
 # A job whose worker was killed stays `doing` for ever and keeps its lock, unless somebody sets it back.
 _STALLED_SECONDS = 120
 # Less than the supervisor waits before it kills.
@@ -67,7 +70,7 @@ def build(database: Database, dsn: str) -> App:
     return app
 
 
-async def run(dsn: str, keyring: Keyring, *, pooler: bool = False) -> None:
+async def run(dsn: str, keyring: Keyring, *, pooler: bool = False, backfill_rows_per_second: int = 1_000) -> None:
     """Work until SIGTERM or SIGINT; a job in progress is finished or goes back to the queue.
 
     Raises OperationalError when the database goes away: whoever started the worker starts it again.
@@ -83,7 +86,11 @@ async def run(dsn: str, keyring: Keyring, *, pooler: bool = False) -> None:
         # The first sweep and the first look at the schedules do not wait for the clock.
         await jobs.sweep_all(database)
         await jobs.lay_out_all(database)
-        async with Publication("worker", folder_of_supervisor()).kept(), app.open_async():
+        async with (
+            Publication("worker", folder_of_supervisor()).kept(),
+            backfills.kept_running(database, BACKFILLS, rows_per_second=backfill_rows_per_second),
+            app.open_async(),
+        ):
             await app.run_worker_async(concurrency=2, shutdown_graceful_timeout=_DRAIN_SECONDS)
     except procrastinate.exceptions.ConnectorException as lost:
         raise psycopg.OperationalError("the worker has lost its connection to the database") from lost
@@ -99,4 +106,5 @@ def main() -> None:
         raise config.ConfigurationError("Set HOLDFAST_DSN, or use `holdfast serve`, which runs a worker of its own.")
     dsn = config.application_dsn(settings, settings.dsn)
     keyring = Keyring(config.master_key(settings), dsn, refresh_seconds=settings.key_refresh_seconds)
-    asyncio.run(run(dsn, keyring, pooler=settings.pooler))
+    rate = settings.backfill_rows_per_second
+    asyncio.run(run(dsn, keyring, pooler=settings.pooler, backfill_rows_per_second=rate))

@@ -36,6 +36,7 @@ def role(name: str, *, logs_in: bool = False, bypasses: bool = False, **wrong: b
     return {"name": name, "logs_in": logs_in, "bypasses": bypasses} | rights
 
 
+BACKFILL = {"name": "old-rows", "done": 0, "total": 9, "started": False, "still_seconds": 60.0}
 ROLES = [
     role("holdfast_owner", bypasses=True),
     role("holdfast_admission", bypasses=True),
@@ -75,6 +76,10 @@ ROLES = [
         (database.worker(1_200.0), "warning", "for 20 minutes"),
         (database.worker(None), "warning", "no worker has run ever"),
         (moved_bookings([], 7), "ok", "none of 7"),
+        (next(database.backfill_findings([])), "ok", "the form of this release"),
+        (next(database.backfill_findings([BACKFILL])), "ok", "old-rows: 0 rows, going on"),
+        (next(database.backfill_findings([BACKFILL | {"started": True}])), "ok", "0 of 9 rows"),
+        (next(database.backfill_findings([BACKFILL | {"still_seconds": 1_200.0}])), "warning", "for 20 minutes"),
     ],
 )
 def test_what_is_found_has_a_level(finding: Finding, level: str, says: str) -> None:

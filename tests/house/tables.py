@@ -29,6 +29,7 @@ OWNERS = {
     "audit_log": "kernel",
     "outbox_events": "kernel",
     "schema_migrations": "kernel",
+    "backfills": "kernel",
 }
 # Writes by another than the owner, each with its reason.
 GUESTS = {

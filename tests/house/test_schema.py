@@ -20,6 +20,7 @@ SHARED_TABLES = {
     "schema_migrations": "the database is migrated for all tenants at once",
     "heartbeats": "a job runs for all tenants",
     "zone_records": "time zones are the same for all tenants",
+    "backfills": "the worker goes through the rows of all tenants",
     "write_counts": "a client is counted whatever he writes to",
 }
 # Functions that act for all tenants at once, each with its reason.
@@ -31,6 +32,7 @@ ACROSS_TENANTS = {
     "only_business": "a call that names no business means the only one",
     "api_key_by_id": "a key says whose staff call",
     "businesses_with_programs": "the worker asks for whom to lay out schedules",
+    "businesses_from": "the worker goes through the rows of everybody",
     "forget_keys": "the worker forgets keys of everybody",
     "hold_figures": "a monitor counts the holds of all tenants together",
 }

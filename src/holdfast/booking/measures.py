@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from holdfast.booking.admission import Admission, queries
 from holdfast.booking.turnstile import Measure
+from holdfast.kernel import backfills
 from holdfast.kernel.database import Database
 from holdfast.kernel.errors import TryLater
 from holdfast.kernel.figures import Counter, Histogram, Labels, Reading
@@ -107,12 +108,13 @@ class DatabaseFigures:
                 # What only grows is read each time: two processes, one of them with an older picture, would show a
                 # count that falls, which is taken for a fresh start.
                 jobs = await tx.rows(queries["job_figures"])
+                brought_over = await backfills.figures(tx)
                 if time.monotonic() - self._counted_at >= _KEPT_SECONDS:
                     [self._holds] = await tx.rows(queries["hold_figures"])
                     self._counted_at = time.monotonic()
         except (psycopg.Error, TryLater):
             return [_up(0)]
-        return [_up(1), *_of_holds(self._holds), *_of_jobs(jobs)]
+        return [_up(1), *_of_holds(self._holds), *_of_jobs(jobs), *_of_backfills(brought_over)]
 
 
 def _up(value: int) -> Metric:
@@ -134,6 +136,17 @@ def _of_holds(row: dict[str, Any]) -> Iterable[Metric]:
     for outcome in ("held", "confirmed", "expired", "released"):
         outcomes.add_metric([outcome], row[outcome])
     yield outcomes
+
+
+def _of_backfills(rows: Iterable[dict[str, Any]]) -> Iterable[Metric]:
+    done = CounterMetricFamily("holdfast_backfill_rows", "Rows of earlier releases brought over", labels=["task"])
+    total = GaugeMetricFamily("holdfast_backfill_total", "How many there were when it began", labels=["task"])
+    pending = GaugeMetricFamily("holdfast_backfill_pending", "Whether it is not done yet", labels=["task"])
+    for row in rows:
+        done.add_metric([row["name"]], row["done"])
+        total.add_metric([row["name"]], row["total"])
+        pending.add_metric([row["name"]], row["pending"])
+    return [done, total, pending]
 
 
 def _of_jobs(rows: Iterable[dict[str, Any]]) -> Iterable[Metric]:

@@ -9,6 +9,7 @@ from psycopg import Connection
 from psycopg.rows import dict_row, scalar_row
 
 from holdfast.doctor.findings import Finding, ok, problem, warning
+from holdfast.kernel import backfills
 from holdfast.kernel.migrate import MigrationError, pending
 from holdfast.kernel.sql import load
 
@@ -24,6 +25,8 @@ _SKEW_NOTED_SECONDS: Final = 1
 _SKEW_BAD_SECONDS: Final = 30
 # As long as the health check waits before it raises an alert.
 _SWEEP_LATE_SECONDS: Final = 600
+# A backfill that was declared or advanced so long ago, and is not done, has nobody who does it.
+_BACKFILL_STILL_SECONDS: Final = 600
 # Role: may log in, bypasses row security. None is a superuser or makes roles and databases.
 _ROLES: Final = {"holdfast_owner": (False, True), "holdfast_admission": (False, True), "holdfast_app": (True, False)}
 _MIGRATE: Final = "Run `holdfast migrate` as an administrative role; `holdfast serve` does it when it starts."
@@ -157,6 +160,25 @@ def examine_worker(connection: Connection) -> Finding:
     """Look when a worker was last at work."""
     ago = _value(connection, "swept_seconds_ago")
     return worker(None if ago is None else float(ago))
+
+
+def backfill_findings(pending: Collection[Mapping[str, Any]]) -> Iterator[Finding]:
+    """Judge what the worker still has to do to rows of earlier releases."""
+    if not pending:
+        yield ok("backfills", "every row has the form of this release")
+    for each in pending:
+        of_all = f" of {each['total']}" if each["started"] else ""
+        message = f"{each['name']}: {each['done']}{of_all} rows"
+        if each["still_seconds"] <= _BACKFILL_STILL_SECONDS:
+            yield ok("backfills", f"{message}, going on")
+        else:
+            advice = "Look for a running worker, and for backfill_failed in its log."
+            yield warning("backfills", f"{message}, nothing more for {each['still_seconds'] / 60:.0f} minutes", advice)
+
+
+def examine_backfills(connection: Connection) -> Iterator[Finding]:
+    """Look what is left to bring over."""
+    yield from backfill_findings(backfills.pending(connection))
 
 
 def _clock(connection: Connection) -> Finding:

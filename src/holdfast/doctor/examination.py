@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 
 from holdfast import config
-from holdfast.doctor.database import examine_database, examine_worker
+from holdfast.doctor.database import examine_backfills, examine_database, examine_worker
 from holdfast.doctor.findings import Finding, problem
 from holdfast.doctor.machine import examine_machine
 from holdfast.doctor.zones import examine_zones
@@ -36,6 +36,7 @@ def _database(settings: config.Settings) -> Iterator[Finding]:
             # Without the tables of this release there is nothing more to ask for.
             if all(each.level == "ok" for each in found if each.check in {"migrations", "role"}):
                 yield examine_worker(connection)
+                yield from examine_backfills(connection)
                 yield from examine_zones(connection)
     except (EmbeddedPostgresError, psycopg.OperationalError) as error:
         advice = (

@@ -16,6 +16,8 @@ from typing import LiteralString, cast
 import psycopg
 from psycopg import AsyncConnection, Connection, sql
 
+from holdfast.kernel import backfills
+
 _LOCK = 0x486F6C6466617374  # "Holdfast" as a number: the same for every release and process
 _LOCK_WAIT_SECONDS = 300
 # Those of the roles that see across tenants, who do not.
@@ -28,6 +30,7 @@ _DEFINITIONS = (
     "booking/staff",
     "booking/beyond_tenants",
     "kernel/events",
+    "kernel/backfill_entrances",
     "kernel/job_grants",
 )
 _DEPENDS = re.compile(r"^-- depends: (.+)$", re.MULTILINE)
@@ -128,6 +131,8 @@ def migrate(dsn: str, *, report: Callable[[str], None] = lambda _: None) -> list
             report(f"migrating {number}/{len(todo)}: {step.name}")
             _run(connection, step)
             ran.append(step.name)
+        for backfill in backfills.pending(connection):
+            report(f"backfill {backfill['name']} is pending: the worker does it while it serves")
         return ran
 
 
