@@ -11,6 +11,12 @@ from journeys.practice import NEIGHBOUR, at, the
 MINE, NEW = the("business"), the("new")
 CATALOG, HOURS = "catalog.catalog_refers_to_its_own_business", "availability.hours_refer_to_their_own_business"
 BOOKINGS, RECORDS = "bookings_refer_to_their_own_business", "kernel.records_belong_to_a_business"
+WAITING, PAYMENTS, CALENDARS = (
+    "booking.waiting_and_intake_refer_to_their_own_business",
+    "payments.payments_refer_to_their_own_business",
+    "calendars.calendars_refer_to_their_own_business",
+)
+ENVELOPE = "\\x68666531" + "00" * 32
 PAST = f"[{at('10:00', year=2020)}, {at('11:00', year=2020)})"
 
 
@@ -41,6 +47,55 @@ def released(**offered: str) -> str:
 def claim(resource: str, **owner: str) -> str:
     """Return SQL that inserts a claim at the time of the booking `past`."""
     return row("claims", id=ROW, resource_id=resource, capacity=1, seat=1, during=PAST, **owner)
+
+
+def payment(**values: str) -> str:
+    """Return SQL that inserts a payment."""
+    terms: dict[str, Any] = {
+        "attempt": 1,
+        "provider": "stripe",
+        "account": "a",
+        "provider_key": "new",
+        "currency": "RUB",
+    }
+    return row(
+        "payments", **{"business": MINE, "id": NEW, "booking_id": the("past"), **terms, "amount_minor": 1, **values}
+    )
+
+
+def refund(**values: str) -> str:
+    """Return SQL that inserts a refund that was refused, and so moved no money."""
+    terms: dict[str, Any] = {"cause": "policy", "provider_key": "new", "state": "refused", "currency": "RUB"}
+    return row("refunds", **{"business": MINE, "id": NEW, **terms, "amount_minor": 1, **values})
+
+
+def waiting(**values: str) -> str:
+    """Return SQL that inserts somebody who waits."""
+    contact = {"contact_email": ENVELOPE, "contact_email_index": "\\x" + "00" * 16}
+    return row("waitlist_requests", **{"business": MINE, "id": NEW, "party_size": "1", **contact, **values})
+
+
+def webhook(**values: str) -> str:
+    """Return SQL that inserts what a provider has told."""
+    terms = {"provider": "stripe", "event_id": "new", "type": "t", "object_id": "o", "body": ENVELOPE}
+    return row("webhook_events", **{"business": MINE, "id": NEW, **terms, **values})
+
+
+def connection(**values: str) -> str:
+    """Return SQL that inserts a connection to a calendar."""
+    return row("calendar_connections", **{"business": MINE, "id": NEW, "resource_id": ANA, "provider": "ics", **values})
+
+
+def event(**values: str) -> str:
+    """Return SQL that inserts an event of a calendar."""
+    return row("calendar_events", **{"business": MINE, "booking_id": the("past"), "event_id": "newevent", **values})
+
+
+def intake(**values: str) -> str:
+    """Return SQL that inserts an intake form."""
+    return row(
+        "intake_forms", **{"business": MINE, "id": NEW, "booking_id": the("past"), "answers": ENVELOPE, **values}
+    )
 
 
 # By the name of the foreign key.
@@ -146,6 +201,43 @@ REFERENCES: dict[str, Damage] = {
         row("series_bookings", series_id=the("course"), position=3, booking_id=theirs("past")),
         {says("series_refer_to_their_own_business", f"{the('course')}/3", theirs("past"))},
     ),
+    "payments_business_id_fkey": (
+        payment(business=NOWHERE),
+        {says(PAYMENTS, NEW, NOWHERE), says(PAYMENTS, NEW, the("past"))},
+    ),
+    "payments_booking": (payment(booking_id=theirs("past")), {says(PAYMENTS, NEW, theirs("past"))}),
+    "refunds_business_id_fkey": (
+        refund(business=NOWHERE, payment_id=NOWHERE),
+        {says(PAYMENTS, NEW, NOWHERE)},
+    ),
+    "refunds_payment": (
+        refund(payment_id=NOWHERE),
+        {says(PAYMENTS, NEW, NOWHERE)},
+    ),
+    "webhook_events_business_id_fkey": (webhook(business=NOWHERE), {says(PAYMENTS, NEW, NOWHERE)}),
+    "calendar_connections_business_id_fkey": (
+        connection(business=NOWHERE),
+        {says(CALENDARS, NEW, NOWHERE), says(CALENDARS, NEW, ANA)},
+    ),
+    "calendar_connections_resource": (connection(resource_id=theirs("ana")), {says(CALENDARS, NEW, theirs("ana"))}),
+    "calendar_events_business_id_fkey": (
+        event(business=NOWHERE, connection_id=NOWHERE),
+        {says(CALENDARS, "newevent", NOWHERE), says(CALENDARS, "newevent", the("past"))},
+    ),
+    "calendar_events_connection": (event(connection_id=NOWHERE), {says(CALENDARS, "newevent", NOWHERE)}),
+    "calendar_events_booking": (
+        connection() + event(connection_id=NEW, booking_id=theirs("past")),
+        {says(CALENDARS, "newevent", theirs("past"))},
+    ),
+    "waitlist_requests_business_id_fkey": (waiting(business=NOWHERE), {says(WAITING, NEW, NOWHERE)}),
+    "waitlist_requests_service": (waiting(service_id=theirs("talk")), {says(WAITING, NEW, theirs("talk"))}),
+    "waitlist_requests_schedule": (waiting(schedule_id=theirs("monday")), {says(WAITING, NEW, theirs("monday"))}),
+    "waitlist_requests_offer": (waiting(offered_booking_id=theirs("past")), {says(WAITING, NEW, theirs("past"))}),
+    "intake_forms_business_id_fkey": (
+        intake(business=NOWHERE),
+        {says(WAITING, NEW, NOWHERE), says(WAITING, NEW, the("past"))},
+    ),
+    "intake_forms_booking": (intake(booking_id=theirs("past")), {says(WAITING, NEW, theirs("past"))}),
     "blocks_resource": (
         row("blocks", id=NEW, resource_id=theirs("hall"), during=PAST),
         {says(BOOKINGS, NEW, theirs("hall"))},

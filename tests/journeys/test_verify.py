@@ -11,11 +11,12 @@ from holdfast.kernel.embedded import EmbeddedPostgres
 from holdfast.verify import VerifyError, Violation, checks, verify
 from journeys.damages import ANA, CLAIMS, NOWHERE, PLACES, Finding, booking, claims, of, row
 from journeys.damages_of_history import HISTORY
+from journeys.damages_of_payments import MONEY
 from journeys.damages_of_series import SERIES
 from journeys.practice import NEIGHBOUR, PRACTICE, Tenant, clone, open_practice, the
 from journeys.references import REFERENCES, WITHOUT_FOREIGN_KEY
 
-DAMAGES = PLACES | CLAIMS | HISTORY | SERIES | REFERENCES | WITHOUT_FOREIGN_KEY
+DAMAGES = PLACES | CLAIMS | HISTORY | SERIES | MONEY | REFERENCES | WITHOUT_FOREIGN_KEY
 
 # What looks like damage and is none.
 SOUND = {

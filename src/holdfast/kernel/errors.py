@@ -10,17 +10,19 @@ class UserError(Exception):
     """Something a caller can understand and mend; rendered as problem+json or as a page from the same fields.
 
     A subclass states `code`, `status` (HTTP) and `message`. `constraint` names the database constraint whose
-    violation means this error. `details` says what the code alone does not.
+    violation means this error, and `field` the member of the request that the constraint is about. `details` says what
+    the code alone does not.
     """
 
     code: ClassVar[str] = ""
     status: int = 400
     message: str = ""
     constraint: ClassVar[str | None] = None
+    field: ClassVar[str | None] = None
 
     def __init__(self, message: str | None = None, *, details: dict[str, Any] | None = None) -> None:
         self.message = message or type(self).message
-        self.details = details or {}
+        self.details = details or ({} if self.field is None else {"field": self.field})
         super().__init__(self.message)
 
     def __init_subclass__(cls) -> None:

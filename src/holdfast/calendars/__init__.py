@@ -1,0 +1,1 @@
+"""External calendars: their connections, and the events that stand for bookings. No calendar is called yet."""

@@ -1,0 +1,31 @@
+"""What can go wrong about money."""
+
+from holdfast.kernel.errors import UserError
+
+
+class DuplicatePayment(UserError):
+    """Another payment of the business has this id of the provider."""
+
+    code, status, message = "duplicate_payment", 409, "There is a payment with this id of the provider already"
+    constraint, field = "payments_provider_payment_id", "providerPaymentId"
+
+
+class DuplicatePaymentKey(UserError):
+    """Another payment of the business was asked of the provider with this key."""
+
+    code, status, message = "duplicate_payment_key", 409, "There is a payment with this key already"
+    constraint, field = "payments_provider_key", "providerKey"
+
+
+class DuplicateAttempt(UserError):
+    """Two attempts to pay one booking were begun at the same moment; one of them is there."""
+
+    code, status, message = "duplicate_attempt", 409, "Another payment of this booking was begun at the same moment"
+    constraint, field = "payments_attempt", "bookingId"
+
+
+class DuplicateWebhookEvent(UserError):
+    """The provider has told this before: whoever hears it again does nothing."""
+
+    code, status, message = "duplicate_webhook_event", 409, "This event of the provider was recorded before"
+    constraint, field = "webhook_events_event_id", "eventId"

@@ -1,0 +1,143 @@
+"""The book of payments: what is written twice is refused by a name, money is whole and bounded, bodies are sealed."""
+
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+import pytest_asyncio
+
+from booking.opened import Practice, open_practice
+from holdfast.kernel.database import Database
+from holdfast.kernel.errors import UserError
+from holdfast.payments.errors import DuplicatePayment, DuplicatePaymentKey, DuplicateWebhookEvent
+from holdfast.payments.ledger import Provider, record_payment, record_webhook_event
+
+BODY = '{"event": "payment.succeeded", "card": "4111"}'
+
+
+@pytest_asyncio.fixture
+async def practice(app_uri: str) -> AsyncIterator[Practice]:
+    """A business with one practitioner."""
+    async with open_practice(app_uri) as opened:
+        await opened.add_resource("ana")
+        await opened.add_service("talk", ["ana"])
+        yield opened
+
+
+@pytest_asyncio.fixture
+async def booked(practice: Practice) -> UUID:
+    """An appointment of the business."""
+    held = (await practice.reserve("talk")).made().id
+    await practice.commit(held)
+    return held
+
+
+async def pay(database: Database, practice: Practice, booking_id: UUID, **more: object) -> UUID:
+    """Write down an attempt to pay."""
+    values = {
+        "booking_id": booking_id,
+        "provider": Provider.STRIPE,
+        "account": "shop",
+        "provider_key": uuid4().hex,
+        "amount_minor": 500_000,
+        "currency": "RUB",
+        **more,
+    }
+    return await database.run(practice.business_id, lambda tx: record_payment(tx, **values))  # type: ignore[arg-type]
+
+
+async def rows(database: Database, practice: Practice, statement: str) -> list[tuple[object, ...]]:
+    """Return the rows of a statement of the business."""
+    async with database.transaction(practice.business_id) as tx:
+        return [tuple(row.values()) for row in await tx.rows(statement)]
+
+
+async def test_an_attempt_is_written_down_before_the_provider_is_called(
+    database: Database, practice: Practice, booked: UUID
+) -> None:
+    """Each attempt to pay has its number, its key and its amount, in whole minor units with a currency (P-1, P-8)."""
+    await pay(database, practice, booked)
+    await pay(database, practice, booked, provider_payment_id="pi_1")
+    found = await rows(
+        database,
+        practice,
+        "select attempt, state, provider_payment_id, amount_minor, currency from payments order by attempt",
+    )
+    assert found == [(1, "created", None, 500_000, "RUB"), (2, "pending", "pi_1", 500_000, "RUB")]
+
+
+@pytest.mark.parametrize(
+    ("twice", "error", "field"),
+    [
+        ({"provider_payment_id": "pi_1"}, DuplicatePayment, "providerPaymentId"),
+        ({"provider_key": "one key"}, DuplicatePaymentKey, "providerKey"),
+    ],
+)
+async def test_a_payment_is_one_payment(
+    database: Database, practice: Practice, booked: UUID, twice: dict[str, str], error: type[UserError], field: str
+) -> None:
+    """A second payment with the same id or key of the provider is refused by an error that names it (P-7, D-4)."""
+    await pay(database, practice, booked, **twice)
+    with pytest.raises(error) as refused:
+        await pay(database, practice, booked, **twice)
+    assert (refused.value.status, refused.value.details["field"]) == (409, field)
+    assert len(await rows(database, practice, "select 1 from payments")) == 1
+
+
+async def test_another_provider_or_business_may_have_the_same_id(
+    database: Database, practice: Practice, booked: UUID, app_uri: str
+) -> None:
+    """Ids of providers are unique within the provider and the business: nobody else's take them away (P-7)."""
+    await pay(database, practice, booked, provider_payment_id="1")
+    await pay(database, practice, booked, provider_payment_id="1", provider=Provider.YOOKASSA)
+    async with open_practice(app_uri) as other:
+        await other.add_resource("ana")
+        await other.add_service("talk", ["ana"])
+        theirs = (await other.reserve("talk")).made().id
+        await pay(database, other, theirs, provider_payment_id="1")
+        with pytest.raises(psycopg.errors.ForeignKeyViolation, match="payments_booking"):
+            await pay(database, other, booked)
+
+
+async def test_an_event_of_a_provider_is_written_down_once(database: Database, practice: Practice) -> None:
+    """The same event a second time is refused by an error that names its id; its body is sealed (P-2, P-7, D-4, D-5)."""
+
+    async def hear(event_id: str) -> UUID:
+        return await database.run(
+            practice.business_id,
+            lambda tx: record_webhook_event(
+                tx, provider=Provider.STRIPE, event_id=event_id, kind="payment.succeeded", object_id="pi_1", body=BODY
+            ),
+        )
+
+    entry = await hear("evt_1")
+    await hear("evt_2")
+    with pytest.raises(DuplicateWebhookEvent) as refused:
+        await hear("evt_1")
+    assert (refused.value.status, refused.value.details["field"]) == (409, "eventId")
+    async with database.transaction(practice.business_id) as tx:
+        sealed = bytes(await tx.value("select body from webhook_events where id = %s", [entry]))
+        assert BODY.encode() not in sealed
+        assert (await tx.keys()).open("webhook_events.body", entry, sealed) == BODY
+
+
+@pytest.mark.parametrize(
+    ("change", "constraint"),
+    [
+        ("state = 'paid'", "payments_state_known"),
+        ("currency = 'rub'", "payments_currency_shape"),
+        ("amount_minor = 0", "payments_amount_positive"),
+        ("captured_minor = 500001", "payments_captured_bounded"),
+        ("captured_minor = 500000, refunded_minor = 500001", "payments_refunded_bounded"),
+        ("state = 'succeeded'", "payments_succeeded_captured"),
+    ],
+)
+async def test_the_database_refuses_impossible_money(
+    database: Database, practice: Practice, booked: UUID, change: str, constraint: str
+) -> None:
+    """No statement gives back more than was captured, captures more than was asked, or invents a state (P-8)."""
+    await pay(database, practice, booked)
+    with pytest.raises(psycopg.errors.CheckViolation, match=constraint):
+        async with database.transaction(practice.business_id) as tx:
+            await tx.run(f"update payments set {change}")
