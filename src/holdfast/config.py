@@ -50,6 +50,12 @@ class Settings:
     business_writes_per_minute: int = 6_000
     # HOLDFAST_TRUSTED_PROXIES: addresses and networks of the proxies whose X-Forwarded-For is believed.
     trusted_proxies: tuple[Network, ...] = ()
+    # HOLDFAST_HTTPS_ONLY: 1 when clients reach this server by https, whatever it can see of that itself.
+    https_only: bool = False
+    # HOLDFAST_LOGIN_IDLE_MINUTES: how long a login lasts without being used.
+    login_idle_minutes: int = 720
+    # HOLDFAST_LOGIN_DAYS: how long a login lasts at all.
+    login_days: int = 14
     # CRON_SECRET: bearer secret of /api/cron/cleanup-reservations; without it the path does not exist.
     cron_secret: str | None = None
     # HOLDFAST_BENCH_ROUTES: 1 adds the two routes that `make bench` measures itself against.
@@ -88,6 +94,9 @@ def read(environment: Mapping[str, str]) -> Settings:
             environment, "HOLDFAST_BUSINESS_WRITES_PER_MINUTE", min(per_client * _CLIENTS_AT_ONCE, 999_999_999), least=0
         ),
         trusted_proxies=_networks(environment.get("HOLDFAST_TRUSTED_PROXIES", ""), "HOLDFAST_TRUSTED_PROXIES"),
+        https_only=_flag(environment, "HOLDFAST_HTTPS_ONLY"),
+        login_idle_minutes=_number(environment, "HOLDFAST_LOGIN_IDLE_MINUTES", 720),
+        login_days=_number(environment, "HOLDFAST_LOGIN_DAYS", 14, most=3_650),
         cron_secret=environment.get("CRON_SECRET") or None,
         bench_routes=_flag(environment, "HOLDFAST_BENCH_ROUTES"),
         backfill_rows_per_second=_number(environment, "HOLDFAST_BACKFILL_ROWS_PER_SECOND", 1_000),
@@ -210,12 +219,12 @@ def _tracing(environment: Mapping[str, str]) -> bool:
     return False
 
 
-def _number(environment: Mapping[str, str], name: str, default: int, *, least: int = 1) -> int:
+def _number(environment: Mapping[str, str], name: str, default: int, *, least: int = 1, most: int = 999_999_999) -> int:
     text = environment.get(name)
     if not text:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) >= least):
-        raise ConfigurationError(f"{name} must be a whole number from {least} to 999999999.")
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and least <= int(text) <= most):
+        raise ConfigurationError(f"{name} must be a whole number from {least} to {most}.")
     return int(text)
 
 

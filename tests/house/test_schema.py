@@ -11,6 +11,7 @@ import pytest
 
 import holdfast
 from holdfast.booking.states import LIVE, TRANSITIONS, BookingState
+from holdfast.identity.permissions import STAFF_ROLES, Role
 from holdfast.kernel.embedded import EmbeddedPostgres
 from holdfast.kernel.errors import known_errors
 
@@ -22,6 +23,8 @@ SHARED_TABLES = {
     "zone_records": "time zones are the same for all tenants",
     "backfills": "the worker goes through the rows of all tenants",
     "write_counts": "a client is counted whatever he writes to",
+    "login_attempts": "an account is counted whether it exists or not, and a client wherever he tries",
+    "roles": "they are the words of the product",
 }
 # Functions that act for all tenants at once, each with its reason.
 ACROSS_TENANTS = {
@@ -71,6 +74,7 @@ def test_every_key_of_a_tenant_begins_with_the_business(schema: psycopg.Connecti
              join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
              left join pg_attribute f on f.attrelid = c.confrelid and f.attnum = c.confkey[1]
             where c.contype in ('p', 'u', 'x', 'f') and t.relname not like %s and t.relname <> all (%s)
+              and c.confrelid <> 'roles'::regclass
            union all
            select i.indexrelid::regclass::text, a.attname, null
              from pg_index i
@@ -85,11 +89,11 @@ def test_every_key_of_a_tenant_begins_with_the_business(schema: psycopg.Connecti
 
 
 def test_a_foreign_key_to_another_table_of_the_tenant_carries_the_business(schema: psycopg.Connection) -> None:
-    """Only `businesses` is referred to by a single column: any other reference names the business on both sides."""
+    """Only `businesses` and `roles` are referred to by a single column: any other reference names the business twice."""
     single = schema.execute(
         """select conrelid::regclass || '.' || conname from pg_constraint
             where contype = 'f' and connamespace = 'public'::regnamespace and cardinality(conkey) = 1
-              and confrelid <> 'businesses'::regclass and conrelid::regclass::text not like %s""",
+              and confrelid not in ('businesses'::regclass, 'roles'::regclass) and conrelid::regclass::text not like %s""",
         [JOBS],
     ).fetchall()
     assert single == []
@@ -193,6 +197,16 @@ def test_states_are_the_same_in_python_and_in_the_database(schema: psycopg.Conne
         "select s from unnest(%s::text[]) s where booking_occupies(s)", [[str(state) for state in BookingState]]
     ).fetchall()
     assert {name for (name,) in live} == {str(state) for state in LIVE}
+
+
+def test_roles_are_the_same_in_python_and_in_the_database(schema: psycopg.Connection) -> None:
+    """The seeded roles are those of the matrix, and a key can have those of staff (D-2, D-7)."""
+    assert {name for (name,) in schema.execute("select name from roles").fetchall()} == {str(role) for role in Role}
+    check = schema.execute(
+        "select pg_get_constraintdef(oid) from pg_constraint where conname = 'api_keys_role_known'"
+    ).fetchone()
+    assert check is not None
+    assert set(re.findall(r"'(\w+)'::text", check[0])) == {str(role) for role in STAFF_ROLES}
 
 
 def test_money_is_stored_in_whole_minor_units(schema: psycopg.Connection) -> None:

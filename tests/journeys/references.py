@@ -6,9 +6,11 @@ The database refuses each by the constraint of that name; without the constraint
 from typing import Any
 
 from journeys.damages import ANA, NOWHERE, ROOM, ROW, Damage, says
-from journeys.practice import NEIGHBOUR, at, the
+from journeys.practice import ENVELOPE, NEIGHBOUR, at, the
 
 MINE, NEW = the("business"), the("new")
+SEALED = "\\x" + ENVELOPE.hex()
+PEOPLE = "identity.people_belong_to_a_business"
 CATALOG, HOURS = "catalog.catalog_refers_to_its_own_business", "availability.hours_refer_to_their_own_business"
 BOOKINGS, RECORDS = "bookings_refer_to_their_own_business", "kernel.records_belong_to_a_business"
 WAITING, PAYMENTS, CALENDARS = (
@@ -111,6 +113,30 @@ REFERENCES: dict[str, Damage] = {
     "tenant_keys_business_id_fkey": (
         row("tenant_keys", NOWHERE, purpose="data", generation=7, wrapped="\\x" + "00" * 60),
         {says("kernel.tenant_keys_belong_to_a_business", "data 7", NOWHERE)},
+    ),
+    "users_business_id_fkey": (
+        row("users", NOWHERE, id=NEW, email=SEALED, email_index="\\x" + "01" * 16, name=SEALED),
+        {says(PEOPLE, NEW, NOWHERE)},
+    ),
+    "user_roles_user": (
+        row("user_roles", user_id=theirs("user"), role="owner"),
+        {says(PEOPLE, "owner", theirs("user"))},
+    ),
+    "user_roles_role": (
+        row("user_roles", user_id=the("user"), role="king"),
+        {says("identity.roles_are_known", the("user"), "king")},
+    ),
+    "user_resources_user": (
+        row("user_resources", user_id=theirs("user"), resource_id=ANA),
+        {says(PEOPLE, ANA, theirs("user"))},
+    ),
+    "user_resources_resource": (
+        row("user_resources", user_id=the("user"), resource_id=theirs("ana")),
+        {says(PEOPLE, the("user"), theirs("ana"))},
+    ),
+    "logins_user": (
+        row("logins", id=NEW, user_id=theirs("user"), token_hash="\\x" + "00" * 32, expires_at=at("10:00")),
+        {says(PEOPLE, NEW, theirs("user"))},
     ),
     "resources_business_id_fkey": (
         row("resources", NOWHERE, id=NEW, slug="new", name="new", kind="room", capacity=1),

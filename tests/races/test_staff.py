@@ -14,8 +14,8 @@ from holdfast.booking.errors import CapacityExceeded, SlotConflict, TimeTaken
 from holdfast.booking.manual import Manual, book_manually
 from holdfast.booking.reservations import Wish
 from holdfast.catalog.resources import set_capacity
-from holdfast.identity.api_keys import Staff
 from holdfast.identity.permissions import Role
+from holdfast.identity.staff import Staff
 from holdfast.kernel.audit import Actor
 from holdfast.kernel.ids import new_id
 
@@ -39,7 +39,7 @@ async def by_hand(
         start=start if service else None,
         end=start + HOUR_SECONDS if service else None,
     )
-    staff = Staff(practice.business_id, new_id(), Role.OWNER)
+    staff = Staff(practice.business_id, frozenset({Role.OWNER}), key_id=new_id())
     shown, _ = await book_manually(practice.desk, Manual(staff, wish, Contact(name="Guest")))
     return shown.appointment_id
 

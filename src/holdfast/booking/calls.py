@@ -10,7 +10,7 @@ from holdfast.booking.bookings import Booking, Keyed, keyed, read_appointment
 from holdfast.booking.errors import AppointmentNotFound, ReservationNotFoundOrExpired
 from holdfast.booking.reservations import Reservations, Wish
 from holdfast.booking.tenancy import Tenancy
-from holdfast.identity.api_keys import Staff
+from holdfast.identity.staff import Staff
 from holdfast.kernel.about import BOOKING_ID, note
 from holdfast.kernel.errors import ValidationFailed
 from holdfast.kernel.http import epoch_seconds

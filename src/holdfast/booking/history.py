@@ -32,7 +32,7 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One entry of the history of an appointment. `start` is where a move has led; `name` that of the staff's key."""
+    """One entry of the history of an appointment. `start` is where a move has led; `name` that of the user or key."""
 
     version: int
     action: str
@@ -68,7 +68,13 @@ class Change:
 async def changes_since(tx: Transaction, booking_id: UUID, version: int) -> list[Change]:
     """Return what happened to an appointment after a version of it, oldest first."""
     values = {"business_id": tx.business_id, "id": booking_id, "version": version}
-    return await tx.all(Change, _SQL["changes_since"], values)
+    changes = []
+    for row in await tx.rows(_SQL["changes_since"], values):
+        user_id, user_name = row.pop("user_id"), row.pop("user_name")
+        if user_id is not None:
+            row["name"] = (await tx.keys()).open("users.name", user_id, user_name)
+        changes.append(Change(**row))
+    return changes
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from holdfast.booking.reservations import Place, Reservations, Wish
 from holdfast.booking.terms import OVERRIDE, STAFF
 from holdfast.booking.tokens import new_nonce
 from holdfast.booking.views import ChangedView
-from holdfast.identity.api_keys import Staff
+from holdfast.identity.staff import Staff
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.errors import TryLater
 from holdfast.kernel.ids import new_id

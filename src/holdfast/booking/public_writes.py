@@ -14,15 +14,13 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from holdfast.booking.pages import show_problem
 from holdfast.booking.tenancy import Tenancy
-from holdfast.identity.api_keys import authenticate
 from holdfast.identity.errors import UnknownBusiness
+from holdfast.identity.guards import READS, is_staff
 from holdfast.identity.write_limits import WriteLimits
 from holdfast.kernel.addresses import Network, client_of
 from holdfast.kernel.errors import UserError
 from holdfast.kernel.http import MAX_BODY_BYTES, render_error
 from holdfast.kernel.ids import uuid_or_none
-
-_READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _PAGE = re.compile(r"/([^/]+)/booking/slot(?:/|$)")
 _BOOKING = re.compile(r"/api/booking/(?:reservations|appointments|series)/([^/]+)")
@@ -57,13 +55,13 @@ class PublicWrites:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a call pass, or refuse it."""
-        if scope["type"] != ScopeType.HTTP or scope["method"] in _READS:
+        if scope["type"] != ScopeType.HTTP or scope["method"] in READS:
             await self._following(scope, receive, send)
             return
         request: Request[Any, Any, Any] = Request(scope, receive, send)
         told = _Told(receive)
         try:
-            if not await self._is_staff(request):
+            if not await is_staff(self._app.state, request):
                 await self._count(request, told)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets it as a problem
             is_page = _PAGE.match(scope["path"]) and isinstance(error, UserError | psycopg.OperationalError)
@@ -71,14 +69,6 @@ class PublicWrites:
             await answer.to_asgi_response(self._app, request)(scope, receive, send)
             return
         await self._following(scope, told.again, send)
-
-    async def _is_staff(self, request: Request[Any, Any, Any]) -> bool:
-        """Tell whether the call has a key of staff; one that opens nothing is of the public like none."""
-        scheme, _, text = (request.headers.get("Authorization") or "").partition(" ")
-        if scheme.lower() != "bearer":
-            return False
-        async with self._app.state.database.transaction() as tx:
-            return await authenticate(tx, text.strip()) is not None
 
     async def _count(self, request: Request[Any, Any, Any], told: "_Told") -> None:
         limits = self._limits()

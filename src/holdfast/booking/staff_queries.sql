@@ -2,11 +2,12 @@
 
 -- name: changes_since
 -- `start` is where the booking was after the change, as its event tells.
-select a.version, a.action, a.actor, k.name, a.occurred_at as at, a.from_state as from_status, a.to_state as to_status,
+select a.version, a.action, a.actor, k.name, u.id as user_id, u.name as user_name, a.occurred_at as at, a.from_state as from_status, a.to_state as to_status,
        (e.payload ->> 'start')::timestamptz as start
   from audit_log a
   join outbox_events e on e.business_id = a.business_id and e.aggregate_id = a.aggregate_id and e.version = a.version
   left join api_keys k on k.business_id = a.business_id and k.id = a.actor_id
+  left join users u on u.business_id = a.business_id and u.id = a.actor_id
  where a.business_id = %(business_id)s and a.aggregate_id = %(id)s and a.aggregate_type = 'booking'
    and a.version > %(version)s::integer
  order by a.version;

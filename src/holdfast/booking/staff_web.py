@@ -27,7 +27,7 @@ from holdfast.booking.manual import Manual, book_manually, token_of
 from holdfast.booking.states import UNCOMMITTED, BookingState
 from holdfast.identity.calls import own_business
 from holdfast.identity.guards import Needs, staff_of
-from holdfast.identity.permissions import Permission, may
+from holdfast.identity.permissions import Permission
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.documents import documented
 from holdfast.kernel.errors import Forbidden, ValidationFailed
@@ -161,7 +161,7 @@ async def book_by_hand(request: Call) -> Response[bytes]:
     if contact.email is None and contact.phone is None and contact.name is None:
         raise ValidationFailed.at("guestName", "say whom it is for: guestName, guestEmail or guestPhone")
     if data.override:
-        if not may(staff.role, Permission.OVERRIDE_HOURS):
+        if not staff.may(Permission.OVERRIDE_HOURS):
             raise Forbidden("Only an owner may override opening hours and busy time")
         if not (data.reason or "").strip():
             raise ValidationFailed.at("reason", "is needed with override, and is kept in the history")

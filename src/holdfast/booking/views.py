@@ -10,20 +10,15 @@ import msgspec
 from holdfast.availability.walltime import UnknownTimeZone, check_zone
 from holdfast.booking.admission import Answer, CommitAnswer
 from holdfast.booking.bookings import Booking
+from holdfast.kernel import contacts
 from holdfast.kernel.errors import ValidationFailed
 from holdfast.kernel.http import MAX_KEY_LENGTH, Instant, Key, Line, decode, encode_plain, worded
 
 Party = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
-_EMAIL = worded(r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+$(?![\s\S])", "must be an e-mail address")
-_PHONE = worded(
-    r"^\+?[ ().-]*[0-9][0-9 ().-]*$(?![\s\S])",
-    "must be a phone number: digits, spaces and ( ) . - after an optional +",
-)
-_LOCALE = worded(r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$(?![\s\S])", "must be a language like en or pt-BR")
 _TEXT = worded(r"^[^\x00]*$(?![\s\S])", "must not have the character NUL")
-Email = Annotated[str, msgspec.Meta(min_length=3, max_length=254, pattern=_EMAIL)]
-Phone = Annotated[str, msgspec.Meta(min_length=3, max_length=32, pattern=_PHONE)]
-Locale = Annotated[str, msgspec.Meta(pattern=_LOCALE, max_length=35)]
+Email = contacts.Email
+Phone = contacts.Phone
+Locale = contacts.Locale
 Reason = Annotated[str, msgspec.Meta(max_length=500, pattern=_TEXT)]
 TtlMinutes = Annotated[int, msgspec.Meta(ge=1, le=1_440)]
 TtlSeconds = Annotated[int, msgspec.Meta(ge=1, le=86_400)]

@@ -13,8 +13,9 @@ from datetime import datetime
 from uuid import UUID
 
 from holdfast.identity.errors import UnknownKey
-from holdfast.identity.permissions import Role
-from holdfast.kernel.audit import CONSOLE, Actor, record
+from holdfast.identity.permissions import STAFF_ROLES, Role
+from holdfast.identity.staff import Staff
+from holdfast.kernel.audit import CONSOLE, record
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.errors import ValidationFailed
 from holdfast.kernel.ids import new_id
@@ -41,25 +42,14 @@ class ApiKey:
     revoked_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Staff:
-    """Who calls: for which business, by which key, with which rights."""
-
-    business_id: UUID
-    key_id: UUID
-    role: Role
-
-    @property
-    def actor(self) -> Actor:
-        """Return who does what this call does."""
-        return Actor.staff(self.key_id)
-
-
 async def create(tx: Transaction, *, role: Role, name: str) -> tuple[ApiKey, str]:
     """Make a key of the business; return it with its text, which nobody can learn again.
 
-    Raises ValidationFailed for a name that is empty, longer than 100 characters or not one line.
+    Raises ValidationFailed for a name that is empty, longer than 100 characters or not one line, and for a role that is
+    not one of staff.
     """
+    if role not in STAFF_ROLES:
+        raise ValidationFailed.at("role", f"must be one of staff: {', '.join(STAFF_ROLES)}")
     if not (0 < len(name) <= _MAX_NAME_LENGTH and name.isprintable() and name.strip()):
         raise ValidationFailed.at("name", f"must be one line of 1 to {_MAX_NAME_LENGTH} characters")
     key_id, secret = new_id(), secrets.token_urlsafe(32)
@@ -115,7 +105,7 @@ async def authenticate(tx: Transaction, text: str) -> Staff | None:
     if row["is_unnoted"]:
         own = await tx.act_for(row["business_id"])
         await own.run(_SQL["note_use"], {"business_id": own.business_id, "id": key_id})
-    return Staff(row["business_id"], key_id, Role(row["role"]))
+    return Staff(row["business_id"], frozenset({Role(row["role"])}), key_id=key_id)
 
 
 def _hash(secret: str) -> bytes:

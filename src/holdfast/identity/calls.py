@@ -5,8 +5,9 @@ from uuid import UUID
 
 from litestar import Request
 
-from holdfast.identity.api_keys import Staff
+from holdfast.identity.entrance import Entrance
 from holdfast.identity.errors import UnknownBusiness
+from holdfast.identity.staff import Staff
 
 Call = Request[Any, Any, Any]
 
@@ -16,3 +17,8 @@ def own_business(staff: Staff, *named: UUID | None) -> UUID:
     if set(named) - {None, staff.business_id}:
         raise UnknownBusiness
     return staff.business_id
+
+
+def entrance_of(request: Call) -> Entrance:
+    """Return where people come in."""
+    return request.app.state.entrance  # type: ignore[no-any-return]

@@ -1,6 +1,6 @@
 """What can go wrong about a business or a person."""
 
-from holdfast.kernel.errors import UserError
+from holdfast.kernel.errors import AuthenticationRequired, UserError
 
 
 class UnknownBusiness(UserError):
@@ -28,3 +28,50 @@ class UnknownKey(UserError):
     """There is no such API key."""
 
     code, status, message = "unknown_key", 404, "There is no such API key"
+
+
+class WrongCredentials(AuthenticationRequired):
+    """E-mail address and password do not go together; whether there is such a user, it does not tell."""
+
+    code, message = "wrong_credentials", "The e-mail address or the password is wrong"
+
+
+class CsrfFailed(UserError):
+    """A call with a login did not prove that it comes from a page of ours (RFC 6265, section 8.2)."""
+
+    code, status = "csrf_failed", 403
+    message = "This call did not prove that it comes from a page of this server; nothing was changed"
+
+
+class UnknownUser(UserError):
+    """There is no such user in the business."""
+
+    code, status, message = "unknown_user", 404, "There is no such user"
+
+
+class UnknownLogin(UserError):
+    """The user has no such login."""
+
+    code, status, message = "unknown_login", 404, "There is no such login"
+
+
+class EmailTaken(UserError):
+    """Another user of the business has this e-mail address."""
+
+    code, status, message = "email_taken", 409, "Another user has this e-mail address"
+    constraint = "users_email"
+
+    def __init__(self) -> None:
+        super().__init__(details={"field": "email"})
+
+
+class LastOwner(UserError):
+    """The business would be without an owner who can sign in."""
+
+    code, status, message = "last_owner", 409, "A business keeps at least one active owner"
+
+
+class InvitationInvalid(UserError):
+    """An invitation was never given, has run out, or has been used: each lets a password be set once."""
+
+    code, status, message = "invitation_invalid", 410, "This invitation was used, has run out or never was one"

@@ -4,7 +4,7 @@ A capability that gets calls of staff adds its permissions here and asks for the
 `holdfast.identity.guards.Needs`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -15,6 +15,7 @@ class Role(StrEnum):
     OWNER = "owner"
     ASSISTANT = "assistant"
     EDITOR = "editor"
+    CLIENT = "client"
 
 
 class Permission(StrEnum):
@@ -30,6 +31,8 @@ class Permission(StrEnum):
     BLOCK_TIME = "block_time"
     CHANGE_SCHEDULES = "change_schedules"
     CHANGE_RESOURCES = "change_resources"
+    # Who works here, as what, and whether they still do.
+    MANAGE_USERS = "manage_users"
 
 
 P = Permission
@@ -51,10 +54,25 @@ MATRIX: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             }
         ),
         Role.EDITOR: frozenset(),
+        # Somebody who books and may sign in; nothing here is theirs to do.
+        Role.CLIENT: frozenset(),
     }
 )
+
+# Who works for a business. Only they can have keys.
+STAFF_ROLES = (Role.OWNER, Role.ASSISTANT, Role.EDITOR)
 
 
 def may(role: Role, permission: Permission) -> bool:
     """Return whether a role has a permission."""
     return permission in MATRIX[role]
+
+
+def any_may(roles: Iterable[Role], permission: Permission) -> bool:
+    """Return whether one of several roles has a permission."""
+    return any(permission in MATRIX[role] for role in roles)
+
+
+def roles_that_may(permission: Permission) -> list[Role]:
+    """Return the roles that have a permission, in their order."""
+    return [role for role in Role if may(role, permission)]

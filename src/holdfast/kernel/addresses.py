@@ -32,6 +32,12 @@ def client_of(peer: str | None, forwarded_for: Iterable[str], trusted: Sequence[
     return str(client)
 
 
+def is_from(peer: str | None, networks: Sequence[Network]) -> bool:
+    """Return whether a connection comes from one of the networks."""
+    address = None if peer is None else _address(peer)
+    return address is not None and is_trusted(address, networks)
+
+
 def is_trusted(address: Address, trusted: Sequence[Network]) -> bool:
     """Return whether an address lies in one of the networks."""
     return any(address in network for network in trusted)

@@ -3,12 +3,24 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 from litestar.handlers import HTTPRouteHandler
 
 _PATH_PARAMETER = re.compile(r"\{(\w+):\w+\}")
+
+
+# A login of staff has the rights of a key with the same role, wherever a key is taken.
+_SAME_RIGHTS: dict[str | None, tuple[str, ...]] = {"StaffKey": ("StaffKey", "StaffLogin")}
+
+
+@runtime_checkable
+class Documenting(Protocol):
+    """A guard that has something to tell in the document."""
+
+    def documented(self) -> dict[str, Any]:
+        """Return members of an operation behind it."""
 
 
 class Problem(msgspec.Struct):
@@ -84,6 +96,13 @@ def openapi(handlers: Iterable[HTTPRouteHandler], version: str) -> dict[str, Any
                 "BookingToken": {"type": "apiKey", "in": "header", "name": "Booking-Token"},
                 "CronSecret": {"type": "http", "scheme": "bearer"},
                 "StaffKey": {"type": "http", "scheme": "bearer"},
+                "StaffLogin": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "__Host-holdfast",
+                    "description": "From POST /api/public/login; without https its name is holdfast. "
+                    "Changes also send the csrfToken of the login as X-CSRF-Token.",
+                },
             },
         },
     }
@@ -120,5 +139,9 @@ def _operation(
         schema = {"application/json": {"schema": references[id(declaration.body)]}}
         operation["requestBody"] = {"required": True, "content": schema}
     if declaration.security:
-        operation["security"] = [{} if scheme is None else {scheme: []} for scheme in declaration.security]
+        schemes = [each for scheme in declaration.security for each in _SAME_RIGHTS.get(scheme, (scheme,))]
+        operation["security"] = [{} if scheme is None else {scheme: []} for scheme in schemes]
+    for guard in handler.guards or ():
+        if isinstance(guard, Documenting):
+            operation |= guard.documented()
     return operation

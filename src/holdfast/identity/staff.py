@@ -1,0 +1,34 @@
+"""Who of the staff calls: by a key or signed in, and with which rights."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from holdfast.identity.permissions import Permission, Role, any_may
+from holdfast.kernel.audit import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """Who calls: for which business, by which key or as which user, with which rights.
+
+    A user may have several roles, whose permissions add up. `resource_ids` are the resources that the user is: whose
+    appointments are theirs.
+    """
+
+    business_id: UUID
+    roles: frozenset[Role]
+    key_id: UUID | None = None
+    user_id: UUID | None = None
+    login_id: UUID | None = None
+    resource_ids: frozenset[UUID] = frozenset()
+
+    def may(self, permission: Permission) -> bool:
+        """Return whether one of the roles has the permission."""
+        return any_may(self.roles, permission)
+
+    @property
+    def actor(self) -> Actor:
+        """Return who does what this call does: the user, or the key."""
+        who = self.user_id or self.key_id
+        assert who is not None, "staff are known by a key or a login"
+        return Actor.staff(who)
