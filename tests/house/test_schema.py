@@ -139,6 +139,32 @@ def test_functions_with_rights_of_their_own_are_closed(schema: psycopg.Connectio
     assert open_ones == []
 
 
+def test_every_table_of_tenants_is_walled_off(schema: psycopg.Connection) -> None:
+    """Row-level security is enabled and forced on each of them, with the one policy that names its tenant (D-9)."""
+    own = "(business_id = current_business())"
+    walls = schema.execute(
+        """select relname, relrowsecurity, relforcerowsecurity, polname, polpermissive, polcmd::text, polroles::text,
+                  pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)
+             from pg_class c left join pg_policy p on p.polrelid = c.oid
+            where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
+              and relname not like %s and relname <> all (%s)""",
+        [JOBS, list(SHARED_TABLES.keys() - {"businesses"})],
+    ).fetchall()
+    assert len(walls) > 20
+    for table, *wall in walls:
+        condition = "(id = current_business())" if table == "businesses" else own
+        assert wall == [True, True, "tenant", True, "*", "{0}", condition, condition], table
+
+
+def test_views_see_with_the_eyes_of_who_asks(schema: psycopg.Connection) -> None:
+    """Each view of ours is `security_invoker`; none is materialized, which would keep the rows of all tenants (D-9)."""
+    open_ones = schema.execute(
+        """select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('v', 'm')
+              and (relkind = 'm' or reloptions is null or not 'security_invoker=true' = any (reloptions))"""
+    ).fetchall()
+    assert open_ones == []
+
+
 def test_the_application_owns_and_bypasses_nothing(schema: psycopg.Connection) -> None:
     """The role of the servers is no superuser, bypasses no policy, creates nothing and owns no object."""
     roles = schema.execute(

@@ -57,12 +57,12 @@ def schema(postgres: EmbeddedPostgres, shared_database: str) -> Iterator[psycopg
 @pytest.mark.parametrize(("path", "name", "statement"), EVERY_STATEMENT)
 def test_the_schema_accepts_the_statement(schema: psycopg.Connection, path: Path, name: str, statement: str) -> None:
     """PostgreSQL prepares the statement without being told a type, and plans it for the role that will run it."""
-    numbered = _numbered(statement)
+    numbered = numbered(statement)
     prepared = schema.pgconn.prepare(b"", numbered.encode())
     assert prepared.status == ExecStatus.COMMAND_OK, f"{place(path)}: {name}: {prepared.error_message.decode()}"
     if re.match(r"(?:select|insert|update|delete|merge|with|values)\b", re.sub(r"--.*|\s+", " ", numbered).strip()):
         # Checks run as administrator, everything else as the application: planning asks for its rights.
-        schema.execute("set role none" if _is_check(path) else "set role holdfast_app")
+        schema.execute("set role none" if is_check(path) else "set role holdfast_app")
         try:
             planned = schema.pgconn.exec_(b"explain (generic_plan) " + numbered.encode())
         finally:
@@ -83,7 +83,7 @@ def test_every_statement_is_used_and_every_used_one_exists() -> None:
     """Python asks for no statement that is not there, and no statement lies unused."""
     findings = []
     for capability in {capability_of(path) for path in named_sql_files()}:
-        named = {n for path, n, _ in STATEMENTS if capability_of(path) == capability and not _is_check(path)}
+        named = {n for path, n, _ in STATEMENTS if capability_of(path) == capability and not is_check(path)}
         sources = [path for path in python_files("src") if capability_of(path) == capability]
         loaded = {name for path in sources for name in _loaded(tree(path))}
         asked = {key: place(path, node) for path in sources for key, node in _asked(tree(path), loaded)}
@@ -129,12 +129,12 @@ def test_every_table_has_an_owner(schema: psycopg.Connection) -> None:
     assert {name for (name,) in tables} == set(OWNERS)
 
 
-def _is_check(path: Path) -> bool:
+def is_check(path: Path) -> bool:
     """Tell whether `holdfast verify` runs the statements of a file, by its name and not statement by statement."""
     return path.name.endswith("checks.sql") or capability_of(path).startswith("verify")
 
 
-def _numbered(statement: str) -> str:
+def numbered(statement: str) -> str:
     """Return the statement as PostgreSQL sees it: %(name)s as $1, the same name as the same number."""
     numbers: dict[str, int] = {}
 

@@ -13,10 +13,11 @@ from journeys.damages import ANA, CLAIMS, NOWHERE, PLACES, Finding, booking, cla
 from journeys.damages_of_history import HISTORY
 from journeys.damages_of_payments import MONEY
 from journeys.damages_of_series import SERIES
+from journeys.damages_of_walls import REBUILD, WALLS
 from journeys.practice import NEIGHBOUR, PRACTICE, Tenant, clone, open_practice, the
 from journeys.references import REFERENCES, WITHOUT_FOREIGN_KEY
 
-DAMAGES = PLACES | CLAIMS | HISTORY | SERIES | MONEY | REFERENCES | WITHOUT_FOREIGN_KEY
+DAMAGES = PLACES | CLAIMS | HISTORY | SERIES | MONEY | WALLS | REFERENCES | WITHOUT_FOREIGN_KEY
 
 # What looks like damage and is none.
 SOUND = {
@@ -81,6 +82,7 @@ def damage(postgres: EmbeddedPostgres, stripped: str) -> Callable[[str], str]:
     def run(statements: str) -> str:
         with psycopg.connect(uri) as connection:
             connection.execute(RESTORE)
+            connection.execute(REBUILD)
             connection.execute(statements.encode())
         return uri
 

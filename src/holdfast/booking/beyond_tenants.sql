@@ -1,6 +1,7 @@
 -- What row-level security would hide, or make slow, and the servers need: what jobs and monitors ask of all tenants at
 -- once, and reads of what overlaps a range. `&&` may not look at rows before a policy has, so that under one it finds
--- them by no index. These functions run as holdfast_admission and are replaced as a whole by each `holdfast migrate`.
+-- them by no index; so the latter look themselves whether the tenant is the one of the transaction. These functions run as
+-- holdfast_admission and are replaced as a whole by each `holdfast migrate`.
 
 -- Whose schedules the worker lays out.
 create or replace function businesses_with_programs() returns setof uuid
@@ -59,6 +60,7 @@ language sql stable security definer set search_path = public, pg_temp as $$
       left join program_schedules s on s.business_id = c.business_id and s.id = c.schedule_id
       left join blocks k on k.business_id = c.business_id and k.id = c.block_id
      where c.business_id = p_business_id and c.resource_id = p_resource_id
+       and p_business_id = current_business()
        and c.during && tstzrange(p_from, p_to)
        and c.block_id is distinct from p_without
        and not (b.id is not null and b.state = 'held' and b.expires_at <= clock_timestamp())
@@ -81,6 +83,7 @@ language sql stable security definer set search_path = public, pg_temp as $$
             (select 'busy' from calendar_busy_intervals i
               where i.business_id = p_business_id and i.resource_id = wish.resource_id
                 and i.during && tstzrange(wish.starts_at, wish.ends_at) limit 1)) found
+     where p_business_id = current_business()
      order by wish.n, wish.resource_id, found.kind desc
 $$;
 

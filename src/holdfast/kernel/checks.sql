@@ -38,3 +38,39 @@ select k.business_id, array[concat_ws(' ', k.purpose, k.generation), k.business_
            as problem
   from tenant_keys k
  where not exists (select from businesses b where b.id = k.business_id);
+
+-- name: tenants_are_walled_off
+-- Invariant 9: each table of tenants has row-level security, forced on its owner, and one policy, which lets a transaction
+-- read and write the rows of the business for which it is. A view of ours is read with the rights of who asks. The id is
+-- the table or the view.
+with tables as (
+    select t.oid, t.relname, t.relrowsecurity and t.relforcerowsecurity as is_forced,
+           case t.relname when 'businesses' then '(id = current_business())'
+                          else '(business_id = current_business())' end as condition
+      from pg_class t
+     where t.relnamespace = 'public'::regnamespace and t.relkind in ('r', 'p')
+       and (t.relname = 'businesses'
+            or exists (select from pg_attribute a
+                        where a.attrelid = t.oid and a.attname = 'business_id' and not a.attisdropped))
+), walls as (
+    select t.relname, t.is_forced, count(p.oid) = 1 as is_one,
+           bool_and(p.polpermissive and p.polcmd = '*' and p.polroles = '{0}'
+                    and pg_get_expr(p.polqual, p.polrelid) = t.condition
+                    and coalesce(pg_get_expr(p.polwithcheck, p.polrelid), t.condition) = t.condition) as is_sound
+      from tables t
+      left join pg_policy p on p.polrelid = t.oid
+     group by t.relname, t.is_forced
+)
+select null::uuid as business_id, array[w.relname::text] as ids,
+       concat('table ', w.relname, ' ',
+              case when not w.is_forced then 'does not force row-level security on everybody'
+                   when not w.is_one then 'has no policy, or more than one'
+                   else 'has another policy than that of its tenant' end) as problem
+  from walls w
+ where (w.is_forced and w.is_one and w.is_sound) is not true
+union all
+select null, array[v.relname::text], concat('view ', v.relname, ' is read with the rights of its owner')
+  from pg_class v
+ where v.relnamespace = 'public'::regnamespace and v.relkind = 'v'
+   and pg_get_userbyid(v.relowner) in ('holdfast_owner', 'holdfast_admission')
+   and coalesce('security_invoker=true' = any (v.reloptions), false) is not true;

@@ -162,13 +162,20 @@ def _prepare(connection: Connection) -> None:
             "Migrate as a superuser, or as a role with CREATEROLE and BYPASSRLS that may give both on: "
             f"{refused.diag.message_primary}"
         ) from refused
-    blind = connection.execute(_BLIND).fetchall()
-    if blind:
-        # An owner under FORCE ROW LEVEL SECURITY would migrate no rows and report success.
-        [role] = blind[0]
-        raise MigrationError(f"Row-level security hides rows from {role}: run ALTER ROLE {role} BYPASSRLS.")
+    assert_sees_all_rows(connection)
     database = sql.Identifier(connection.info.dbname)
     connection.execute(sql.SQL("grant create on database {} to holdfast_owner").format(database))
+
+
+def assert_sees_all_rows(connection: Connection) -> None:
+    """Refuse to migrate as an owner from whom row-level security hides rows: it would change none and report success.
+
+    Raises MigrationError.
+    """
+    blind = connection.execute(_BLIND).fetchall()
+    if blind:
+        [role] = blind[0]
+        raise MigrationError(f"Row-level security hides rows from {role}: run ALTER ROLE {role} BYPASSRLS.")
 
 
 def _run(connection: Connection, step: Step) -> None:

@@ -1,0 +1,165 @@
+"""A database in which two tenants have one row in every table, and nothing but the wall stands between them.
+
+Constraints on values, foreign keys and triggers are gone, and the servers' role has every right to every table: what is
+refused there is refused by row-level security. Rows are made from the catalogue, so that a table of a later migration
+is among them.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+from psycopg import Connection, sql
+
+from holdfast.kernel.embedded import EmbeddedPostgres
+from house.tables import OWNERS
+from house.test_schema import SHARED_TABLES
+
+# The tables of tenants; a house test compares OWNERS with the schema.
+TABLES = sorted(set(OWNERS) - set(SHARED_TABLES) | {"businesses"})
+
+_OPEN_UP = """
+do $$
+declare
+    it record;
+begin
+    for it in select conrelid::regclass as owner, conname as name from pg_constraint c join pg_class t on t.oid = c.conrelid
+               where t.relnamespace = 'public'::regnamespace and t.relname not like 'procrastinate%'
+                 and c.contype in ('c', 'f')
+    loop
+        execute format('alter table %s drop constraint %I', it.owner, it.name);
+    end loop;
+    for it in select contypid::regtype as owner, conname as name from pg_constraint
+               where contypid <> 0 and connamespace = 'public'::regnamespace
+    loop
+        execute format('alter domain %s drop constraint %I', it.owner, it.name);
+    end loop;
+    for it in select oid::regclass as name from pg_class
+               where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
+                 and relname not like 'procrastinate%'
+    loop
+        execute format('alter table %s disable trigger user', it.name);
+    end loop;
+    grant all on all tables in schema public to holdfast_app;
+    grant all on all sequences in schema public to holdfast_app;
+end $$
+"""
+_COLUMNS = """
+select a.attname, format_type(coalesce(nullif(d.typbasetype, 0), t.oid), null), t.typtype = 'e', a.attnotnull
+  from pg_attribute a
+  join pg_type t on t.oid = a.atttypid
+  left join pg_type d on d.oid = t.oid and t.typtype = 'd'
+ where a.attrelid = %s::regclass and a.attnum > 0 and not a.attisdropped
+   and a.attidentity = '' and a.attgenerated = ''
+ order by a.attnum
+"""
+_VALUES: dict[str, Any] = {
+    "smallint": 1,
+    "integer": 1,
+    "bigint": 1,
+    "numeric": 1,
+    "double precision": 1,
+    "boolean": True,
+    "date": "2045-05-02",
+    "time without time zone": "10:00",
+    "timestamp with time zone": "2045-05-02 10:00Z",
+    "tstzrange": "[2045-05-02 10:00Z, 2045-05-02 11:00Z)",
+    "interval": "1 hour",
+    "jsonb": "{}",
+    "bytea": b"hfe1" + bytes(60),
+}
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A business; whatever it owns has the same id, and the same word wherever there is a text."""
+
+    business_id: UUID = field(default_factory=uuid4)
+    thing_id: UUID = field(default_factory=uuid4)
+    word: str = field(default_factory=lambda: uuid4().hex)
+
+    def value(self, name: str, kind: str) -> Any:
+        """Return what this tenant has in a column, or gives to a parameter, of this name and type."""
+        if name == "business_id":
+            return self.business_id
+        if kind.endswith("[]"):
+            return [self.value("", kind[:-2])]
+        own = {"uuid": self.thing_id, "text": self.word, "character varying": self.word}
+        known = own | _VALUES
+        assert kind in known, f"{name}: say in _VALUES what a {kind} is filled with"
+        return known[kind]
+
+
+@dataclass(frozen=True)
+class Walled:
+    """The database: its URIs, and two tenants who have a row in every table."""
+
+    uri: str
+    app_uri: str
+    ours: Tenant
+    theirs: Tenant
+
+    @contextmanager
+    def acting_for(self, business_id: UUID | None) -> Iterator[Connection]:
+        """Open a transaction of a server, which leaves nothing behind."""
+        with psycopg.connect(self.app_uri) as connection:
+            if business_id is not None:
+                connection.execute("select set_config('holdfast.business', %s, true)", [str(business_id)])
+            yield connection
+            connection.rollback()
+
+    def rows(self, tenant: Tenant) -> dict[str, list[Any]]:
+        """Return everything that a tenant has, read by the administrator."""
+        with psycopg.connect(self.uri) as connection:
+            return {
+                table: connection.execute(
+                    about("select to_jsonb(t) from {table} t where {key} = %s", table), [tenant.business_id]
+                ).fetchall()
+                for table in TABLES
+            }
+
+
+def about(statement: str, table: str) -> sql.Composed:
+    """Return a statement about a table, whose rows say in {key} whose they are."""
+    key = "id" if table == "businesses" else "business_id"
+    return sql.SQL(statement).format(table=sql.Identifier(table), key=sql.Identifier(key))  # type: ignore[arg-type]
+
+
+def insert_row(connection: Connection, table: str, tenant: Tenant) -> None:
+    """Insert a row of a tenant: what must be there, and every id."""
+    row: dict[str, Any] = {}
+    for name, kind, is_enum, is_needed in connection.execute(_COLUMNS, [table]).fetchall():
+        if is_enum:
+            [row[name]] = (
+                connection.execute(sql.SQL("select enum_first(null::{})").format(sql.SQL(kind))).fetchone() or ()
+            )
+        elif is_needed or kind == "uuid":
+            row[name] = tenant.value("business_id" if (table, name) == ("businesses", "id") else name, kind)
+    statement = sql.SQL("insert into {} ({}) values ({})").format(
+        sql.Identifier(table),
+        sql.SQL(", ").join(map(sql.Identifier, row)),
+        sql.SQL(", ").join(map(sql.Placeholder, row)),
+    )
+    connection.execute(statement, row)
+
+
+@contextmanager
+def walled_database(postgres: EmbeddedPostgres) -> Iterator[Walled]:
+    """Open such a database; it is gone afterwards."""
+    name = f"walled_{uuid4().hex[:12]}"
+    with psycopg.connect(postgres.uri(database="postgres"), autocommit=True) as admin:
+        admin.execute(sql.SQL("create database {} template holdfast_template").format(sql.Identifier(name)))
+        try:
+            uri = postgres.uri(database=name)
+            made = Walled(uri, postgres.uri(user="holdfast_app", database=name), Tenant(), Tenant())
+            with psycopg.connect(uri) as connection:
+                connection.execute(_OPEN_UP)
+                for table in TABLES:
+                    insert_row(connection, table, made.ours)
+                    insert_row(connection, table, made.theirs)
+            yield made
+        finally:
+            admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
