@@ -57,14 +57,14 @@ def schema(postgres: EmbeddedPostgres, shared_database: str) -> Iterator[psycopg
 @pytest.mark.parametrize(("path", "name", "statement"), EVERY_STATEMENT)
 def test_the_schema_accepts_the_statement(schema: psycopg.Connection, path: Path, name: str, statement: str) -> None:
     """PostgreSQL prepares the statement without being told a type, and plans it for the role that will run it."""
-    numbered = numbered(statement)
-    prepared = schema.pgconn.prepare(b"", numbered.encode())
+    text = numbered(statement)
+    prepared = schema.pgconn.prepare(b"", text.encode())
     assert prepared.status == ExecStatus.COMMAND_OK, f"{place(path)}: {name}: {prepared.error_message.decode()}"
-    if re.match(r"(?:select|insert|update|delete|merge|with|values)\b", re.sub(r"--.*|\s+", " ", numbered).strip()):
+    if re.match(r"(?:select|insert|update|delete|merge|with|values)\b", re.sub(r"--.*|\s+", " ", text).strip()):
         # Checks run as administrator, everything else as the application: planning asks for its rights.
         schema.execute("set role none" if is_check(path) else "set role holdfast_app")
         try:
-            planned = schema.pgconn.exec_(b"explain (generic_plan) " + numbered.encode())
+            planned = schema.pgconn.exec_(b"explain (generic_plan) " + text.encode())
         finally:
             schema.execute("set role none")
         assert planned.status == ExecStatus.TUPLES_OK, f"{place(path)}: {name}: {planned.error_message.decode()}"
