@@ -16,6 +16,8 @@ from kernel.walled import Tenant, Walled, walled_database
 # Functions of admission's role act for the business that they are told, whoever asks: the turnstile sends the wishes of
 # several tenants as one. These two look whose transaction it is.
 WALLED_FUNCTIONS = {"taken_by", "occupied_among"}
+# How many statements reach the rows that this database has; the others ask for states and times that it has not.
+REACHING = 75
 OURS = [
     pytest.param(statement, id=f"{path.parent.name}/{path.name}:{name}")
     for path, name, statement in STATEMENTS
@@ -93,7 +95,7 @@ def test_a_statement_about_another_tenant_finds_nothing(
 
 
 def test_the_statements_reach_the_rows_of_who_asks(walled: Walled, beyond: re.Pattern[str]) -> None:
-    """Most of them find or change something when the tenant itself asks the same, so that finding nothing says something."""
+    """Many find or change something when the tenant itself asks the same, so that finding nothing says something (D-9)."""
     tried = [param.values[0] for param in OURS if not beyond.search(str(param.values[0]))]
     reaching = [
         statement
@@ -103,4 +105,4 @@ def test_the_statements_reach_the_rows_of_who_asks(walled: Walled, beyond: re.Pa
             for heard in asked(walled, walled.theirs.business_id, statement, walled.theirs)
         )
     ]
-    assert len(reaching) > len(tried) * 0.6, set(tried) - set(reaching)
+    assert len(reaching) >= REACHING, set(tried) - set(reaching)

@@ -69,7 +69,6 @@ _VALUES: dict[str, Any] = {
     "tstzrange": "[2045-05-02 10:00Z, 2045-05-02 11:00Z)",
     "interval": "1 hour",
     "jsonb": "{}",
-    "bytea": b"hfe1" + bytes(60),
 }
 
 
@@ -87,7 +86,12 @@ class Tenant:
             return self.business_id
         if kind.endswith("[]"):
             return [self.value("", kind[:-2])]
-        own = {"uuid": self.thing_id, "text": self.word, "character varying": self.word}
+        own = {
+            "uuid": self.thing_id,
+            "text": self.word,
+            "character varying": self.word,
+            "bytea": b"hfe1" + self.word.encode(),
+        }
         known = own | _VALUES
         assert kind in known, f"{name}: say in _VALUES what a {kind} is filled with"
         return known[kind]
