@@ -16,7 +16,7 @@ HOMES = {
     "litestar": EDGES | {"kernel/http.py", "kernel/express.py", "kernel/documents.py"},
     "granian": {"serving.py"},
     "procrastinate": {"worker.py"},
-    "typer": {"cli.py"},
+    "typer": {"cli/"},
     "jinja2": {"booking/pages/"},
     "whenever": {"availability/"},
     "zoneinfo": {"availability/"},

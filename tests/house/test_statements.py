@@ -19,6 +19,7 @@ SPEAKS_SQL = {
     "kernel/migrate.py": "creates what statements need",
     "kernel/embedded.py": "creates the database",
     "kernel/database.py": "asks which role it is",
+    "kernel/rotation.py": "goes through columns that it finds",
     "verify.py": "asks a database that may be damaged what can be seen in it",
 }
 SQL = re.compile(

@@ -126,14 +126,14 @@ class Keyring:
         # A key of its own for this purpose, so that no other use of the master key can open an envelope.
         self._wrapping = AESGCM(hmac.digest(master_key, b"holdfast tenant keys v1", hashlib.sha256))
         self._dsn = dsn
-        self._refresh_seconds = refresh_seconds
+        self.refresh_seconds = refresh_seconds
         self._known: dict[UUID, TenantKeys] = {}
         self._reading: dict[UUID, asyncio.Lock] = {}
 
     def at_hand(self, business_id: UUID) -> TenantKeys | None:
         """Return the keys of a tenant if this process has read them lately, without waiting."""
         keys = self._known.get(business_id)
-        if keys is None or time.monotonic() - keys.read_at > self._refresh_seconds:
+        if keys is None or time.monotonic() - keys.read_at > self.refresh_seconds:
             return None
         return keys
 
@@ -157,7 +157,7 @@ class Keyring:
         async with await self._connect(business_id) as connection:
             rows = await self._stored(connection, business_id)
             number = 1 + max((row["generation"] for row in rows if row["purpose"] == "data"), default=0)
-            await self._make(connection, business_id, "data", number, 2 * self._refresh_seconds if rows else 0)
+            await self._make(connection, business_id, "data", number, 2 * self.refresh_seconds if rows else 0)
         self._known.pop(business_id, None)
         return number
 

@@ -1,0 +1,57 @@
+"""The commands. Exit codes: 0 done; 1 done, and something is wrong (`verify`); 2 could not be done."""
+
+import sys
+
+import psycopg
+import typer
+
+from holdfast import config, serving
+from holdfast import verify as verification
+from holdfast.cli import keys, rotation, running, tending
+from holdfast.cli.options import say
+from holdfast.kernel.embedded import EmbeddedPostgresError
+from holdfast.kernel.errors import UserError
+from holdfast.kernel.migrate import MigrationError
+from holdfast.kernel.privacy import WrongMasterKey
+
+app = typer.Typer(
+    help="Self-hosted booking that never sells a place twice.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(running.serve)
+app.command(name="worker")(running.run_worker)
+app.command(name="migrate")(running.run_migrate)
+app.command(name="import")(tending.run_import)
+app.command(name="export")(tending.run_export)
+app.command(name="verify")(tending.run_verify)
+app.command(name="doctor")(tending.run_doctor)
+app.add_typer(keys.app, name="key")
+app.add_typer(rotation.app, name="keys")
+app.command(hidden=True)(running.part)
+
+_KNOWN_FAILURES = (
+    config.ConfigurationError,
+    serving.ServeError,
+    EmbeddedPostgresError,
+    MigrationError,
+    WrongMasterKey,
+    UserError,
+    verification.VerifyError,
+    PermissionError,
+    psycopg.OperationalError,
+)
+
+
+def main() -> None:
+    """Run a command; what the user can mend is said in a sentence, without a traceback."""
+    try:
+        app()
+    except _KNOWN_FAILURES as failure:
+        say(f"holdfast: {failure}")
+        sys.exit(2)
+    except psycopg.Error as refusal:
+        # Without the details, which quote rows.
+        say(f"holdfast: the database refused this ({refusal.sqlstate}): {refusal.diag.message_primary}")
+        sys.exit(2)

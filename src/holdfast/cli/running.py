@@ -1,0 +1,87 @@
+"""`serve`, `worker` and `migrate`: what keeps a business open."""
+
+import json
+import os
+from typing import Annotated
+
+import typer
+
+from holdfast import config, serving, transfers
+from holdfast.business_files.demo import demo_text
+from holdfast.catalog.errors import CapacityBelowPeak
+from holdfast.cli.options import DataDir, Dsn, Json, say, settings_of
+from holdfast.kernel.migrate import migrate, plan
+
+
+def serve(
+    data: DataDir = None,
+    dsn: Dsn = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65_535)] = 8000,
+    workers: Annotated[int, typer.Option(help="Web processes.", min=1, max=64)] = 1,
+    demo: Annotated[bool, typer.Option("--demo", help="Load the demo business.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Serve API, pages and worker on one port; without a DSN on a PostgreSQL of its own."""
+    settings = settings_of(data, dsn)
+
+    def prepare(admin_dsn: str) -> None:
+        if demo:
+            try:
+                report = transfers.import_business(config.application_dsn(settings, admin_dsn), demo_text())
+            except CapacityBelowPeak as refused:
+                # Somebody has raised a capacity and filled it: no reason not to serve them.
+                say(f"the demo business stays as it is: {refused}")
+                return
+            for line in transfers.told_of_business(report):
+                say(line)
+
+    def ready(started: serving.Ready) -> None:
+        line = started.as_json() if as_json else f"Holdfast is ready: {started.url}/booking/slot/"
+        print(line, flush=True)  # noqa: T201 - the one line of stdout
+
+    serving.serve(settings, host=host, port=port, workers=workers, prepare=prepare, ready=ready, report=say)
+
+
+def run_worker(dsn: Dsn = None) -> None:
+    """Run a worker of its own, beside servers on the same database."""
+    if dsn is not None:
+        os.environ["HOLDFAST_DSN"] = dsn
+    _work()
+
+
+def run_migrate(
+    dsn: Dsn = None,
+    show_plan: Annotated[bool, typer.Option("--plan", help="Print the SQL, run nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring a database to the schema of this release."""
+    settings = settings_of(None, dsn)
+    if settings.dsn is None:
+        raise config.ConfigurationError("Give --dsn or HOLDFAST_DSN; the embedded database migrates when it is served.")
+    if show_plan:
+        print(plan(settings.dsn))  # noqa: T201
+        return
+    ran = migrate(settings.dsn, report=say)
+    print(json.dumps({"ran": ran}) if as_json else f"{len(ran)} migrations ran")  # noqa: T201
+
+
+def part(
+    name: str,
+    host: Annotated[str, typer.Argument()] = "127.0.0.1",
+    port: Annotated[int, typer.Argument()] = 0,
+    workers: Annotated[int, typer.Argument()] = 1,
+) -> None:
+    """Run one part of `serve`, as its child."""
+    if name == "web":
+        serving.run_web(host, port, workers)
+    else:
+        serving.end_with_parent()
+        _work()
+
+
+def _work() -> None:
+    # Loaded here: the job library costs a quarter of a second and 10 MB, which web processes and other commands spare.
+    from holdfast import worker  # noqa: PLC0415
+
+    worker.main()
