@@ -3,7 +3,8 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ import httpx
 import psycopg
 
 from holdfast.verify import verify
+from journeys.instance import eventually
 
 CLIENTS = 8
 MADE = {200, 201}
@@ -185,3 +187,20 @@ def check(dsn: str, book: Book) -> None:
         assert kept[id_] == ["confirmed" if order.wants_commit else "held", *times, told["partySize"]]
     assert keys == (len(made),)
     assert verify(dsn, lambda _: None) == []
+
+
+@asynccontextmanager
+async def load_on(url: str, book: Book) -> AsyncIterator[asyncio.Task[None]]:
+    """Let clients order while the block runs."""
+    stop = asyncio.Event()
+    clients = asyncio.create_task(drive(url, book, stop))
+    try:
+        yield clients
+    finally:
+        stop.set()
+        await clients
+
+
+async def until(condition: Callable[[], object], seconds: float = 60) -> None:
+    """Wait for a condition while the clients go on."""
+    await asyncio.to_thread(eventually, condition, seconds)

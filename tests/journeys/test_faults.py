@@ -1,8 +1,7 @@
 """Whatever is killed in the middle of the load: what was acknowledged is there, and what was not takes effect once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -10,7 +9,7 @@ import psycopg
 import pytest
 
 from journeys.instance import copy_of, eventually, serving
-from journeys.load import Book, check, drive, settle, wishes_of
+from journeys.load import Book, check, load_on, settle, until, wishes_of
 
 # Enough that batches, commits and refusals are in flight at any moment; few enough for a small machine.
 BEFORE = 150
@@ -21,23 +20,6 @@ AFTER = 150
 def data_dir(served_before: Path, tmp_path: Path) -> Path:
     """A data directory that has served the demo business; its PostgreSQL is durable."""
     return copy_of(served_before, tmp_path / "data")
-
-
-@asynccontextmanager
-async def load_on(url: str, book: Book) -> AsyncIterator[asyncio.Task[None]]:
-    """Let clients order while the block runs."""
-    stop = asyncio.Event()
-    clients = asyncio.create_task(drive(url, book, stop))
-    try:
-        yield clients
-    finally:
-        stop.set()
-        await clients
-
-
-async def until(condition: Callable[[], object], seconds: float = 60) -> None:
-    """Wait for a condition while the clients go on."""
-    await asyncio.to_thread(eventually, condition, seconds)
 
 
 def end_backends(dsn: str) -> None:
