@@ -15,6 +15,7 @@ from holdfast.kernel.addresses import Network
 
 # By default a business bears so many clients at once, each of whom writes as often as he may.
 _CLIENTS_AT_ONCE = 100
+_STAGES = ("internal", "stage", "prod")
 _LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -68,6 +69,8 @@ class Settings:
     access_log: bool = False
     # HOLDFAST_OTEL: 1 sends traces; by default, when OTEL_EXPORTER_OTLP_ENDPOINT is set and the packages are there.
     tracing: bool = False
+    # HOLDFAST_STAGE: what kind of server this is, for flags that are on for some: internal, stage or prod.
+    stage: str = "prod"
     # HOLDFAST_PG_BIN: a folder with the binaries of PostgreSQL 18, instead of the embedded ones.
     pg_bin: Path | None = None
 
@@ -103,6 +106,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         log_level=_word(environment, "HOLDFAST_LOG_LEVEL", _LEVELS, "info"),
         access_log=_flag(environment, "HOLDFAST_ACCESS_LOG"),
         tracing=_tracing(environment),
+        stage=_word(environment, "HOLDFAST_STAGE", _STAGES, "prod"),
         pg_bin=Path(environment["HOLDFAST_PG_BIN"]) if environment.get("HOLDFAST_PG_BIN") else None,
     )
 

@@ -21,6 +21,8 @@ from litestar.types import ASGIApp
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from holdfast import __version__, config, logs
+from holdfast.administration import attention_web, settings_web, templates_web
+from holdfast.administration.settings import Stage
 from holdfast.availability.snapshots import Snapshots
 from holdfast.booking import (
     admin_web,
@@ -52,7 +54,6 @@ from holdfast.kernel.http import MAX_BODY_BYTES, json_response, render_error
 from holdfast.kernel.observed import Observed
 from holdfast.kernel.privacy import Keyring
 from holdfast.kernel.publication import Publication, folder_of_supervisor
-from holdfast.kernel.recorder import Recorder
 
 if TYPE_CHECKING:
     from holdfast.kernel.tracing import Tracing
@@ -112,6 +113,7 @@ def handlers(settings: config.Settings) -> list[HTTPRouteHandler]:
     """Return every route of the application."""
     routes: list[HTTPRouteHandler] = [alive, metrics, schema]
     routes += booking_web.handlers + series_web.handlers + appointments_web.handlers + staff_web.handlers
+    routes += settings_web.handlers + attention_web.handlers + templates_web.handlers
     routes += admin_web.handlers + public_web.handlers + health.handlers + pages.handlers
     routes += login_web.handlers + users_web.handlers
     if settings.cron_secret is not None:
@@ -150,14 +152,9 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
         app.state.keyring = keyring
         app.state.database_figures = measures.DatabaseFigures(app.state.health_database)
         app.state.publication = Publication("web", folder_of_supervisor())
-        recorder = Recorder(database)
+        guard = ContactGuard(master_key, settings.guard_seconds)
         app.state.reservations = Reservations(
-            database,
-            Snapshots(database),
-            admission,
-            BookingTokens(master_key),
-            ContactGuard(master_key, settings.guard_seconds),
-            recorder,
+            database, Snapshots(database), admission, BookingTokens(master_key), guard
         )
         app.state.tenancy = Tenancy(database, settings.default_business)
         app.state.entrance = _entrance(settings, database, master_key)
@@ -173,7 +170,7 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
         gc.freeze()
         gc.set_threshold(50_000, 50, 50)
         try:
-            async with app.state.publication.kept(), recorder.kept():
+            async with app.state.publication.kept(), app.state.reservations.events.kept():
                 yield
         finally:
             for part in (admission, app.state.health_database, database, *([tracing] if tracing else ())):
@@ -186,10 +183,17 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
         request_max_body_size=MAX_BODY_BYTES,
         logging_config=None,
         openapi_config=None,
-        state=State(
-            {"openapi": msgspec.json.encode(openapi(routes, __version__)), "cron_secret": settings.cron_secret}
-        ),
+        state=State(_known(settings, routes)),
     )
+
+
+def _known(settings: config.Settings, routes: list[HTTPRouteHandler]) -> dict[str, Any]:
+    """Return what the handlers know before anything is opened."""
+    return {
+        "openapi": msgspec.json.encode(openapi(routes, __version__)),
+        "cron_secret": settings.cron_secret,
+        "stage": Stage(settings.stage),
+    }
 
 
 def _entrance(settings: config.Settings, database: Database, master_key: bytes) -> Entrance:

@@ -30,6 +30,8 @@ OWNERS = {
     "series_bookings": "booking",
     "waitlist_requests": "booking",
     "intake_forms": "booking",
+    "system_settings": "administration",
+    "message_templates": "administration",
     "payments": "payments",
     "refunds": "payments",
     "webhook_events": "payments",

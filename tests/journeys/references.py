@@ -106,6 +106,14 @@ REFERENCES: dict[str, Damage] = {
         row("api_keys", NOWHERE, id=NEW, role="owner", name="new", secret_hash="\\x" + "00" * 32),
         {says("identity.keys_belong_to_a_business", NEW, NOWHERE)},
     ),
+    "system_settings_business_id_fkey": (
+        row("system_settings", NOWHERE, key="new", value="true"),
+        {says("administration.settings_and_templates_belong_to_a_business", "new", NOWHERE)},
+    ),
+    "message_templates_business_id_fkey": (
+        row("message_templates", NOWHERE, kind="new", locale="en", channel="sms", version=1, body="new"),
+        {says("administration.settings_and_templates_belong_to_a_business", "new 1", NOWHERE)},
+    ),
     "attention_items_business_id_fkey": (
         row("attention_items", NOWHERE, id=NEW, kind="thing", subject_id=NEW, severity="info"),
         {says("kernel.attention_belongs_to_a_business", NEW, NOWHERE)},

@@ -112,7 +112,6 @@ class Reservations:
         admission: Admission,
         tokens: BookingTokens,
         guard: ContactGuard | None = None,
-        events: Recorder | None = None,
     ) -> None:
         """Prepare; events are written by whoever keeps their recorder."""
         self.database = database
@@ -120,7 +119,7 @@ class Reservations:
         self.snapshots = snapshots
         self.admission = admission
         self.tokens = tokens
-        self.events = Recorder(database) if events is None else events
+        self.events = Recorder(database)
         self._conflicts: Rounds[dict[str, object]] = Rounds()
         self._turn = itertools.count()
         self._telling: set[asyncio.Task[None]] = set()

@@ -33,6 +33,11 @@ class Permission(StrEnum):
     CHANGE_RESOURCES = "change_resources"
     # Who works here, as what, and whether they still do.
     MANAGE_USERS = "manage_users"
+    READ_SETTINGS = "read_settings"
+    CHANGE_SETTINGS = "change_settings"
+    # The inbox of what needs a person.
+    WORK_INBOX = "work_inbox"
+    WRITE_TEMPLATES = "write_templates"
 
 
 P = Permission
@@ -51,6 +56,9 @@ MATRIX: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 P.REFUND_APPOINTMENTS,
                 P.BLOCK_TIME,
                 P.CHANGE_SCHEDULES,
+                P.READ_SETTINGS,
+                P.WORK_INBOX,
+                P.WRITE_TEMPLATES,
             }
         ),
         Role.EDITOR: frozenset(),

@@ -58,3 +58,9 @@ update api_keys set last_used_at = statement_timestamp()
 -- name: revoke_key
 update api_keys set revoked_at = statement_timestamp()
  where business_id = %(business_id)s and id = %(id)s and revoked_at is null;
+
+-- name: is_staff
+select exists (select from api_keys where business_id = %(business_id)s and id = %(id)s and revoked_at is null)
+    or exists (select from users u
+                 join user_roles r on r.business_id = u.business_id and r.user_id = u.id and r.role <> 'client'
+                where u.business_id = %(business_id)s and u.id = %(id)s and u.deactivated_at is null);

@@ -5,6 +5,10 @@ from uuid import UUID
 
 from holdfast.identity.permissions import Permission, Role, any_may
 from holdfast.kernel.audit import Actor
+from holdfast.kernel.database import Transaction
+from holdfast.kernel.sql import load
+
+_SQL = load(__package__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +36,8 @@ class Staff:
         who = self.user_id or self.key_id
         assert who is not None, "staff are known by a key or a login"
         return Actor.staff(who)
+
+
+async def is_staff(tx: Transaction, staff_id: UUID) -> bool:
+    """Return whether somebody works for the business: a user who is active and not only a client, or a key in use."""
+    return bool(await tx.value(_SQL["is_staff"], {"business_id": tx.business_id, "id": staff_id}))

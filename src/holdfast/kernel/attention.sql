@@ -7,3 +7,41 @@ do update set snoozed_until = case when excluded.severity <= known.severity then
               severity = greatest(known.severity, excluded.severity), details = excluded.details,
               times_raised = known.times_raised + 1, last_raised_at = clock_timestamp()
 returning id;
+
+-- name: find_item
+select id, kind, subject_id, severity::text, details, times_raised, raised_at, last_raised_at, assignee_id,
+       snoozed_until, resolved_at, resolved_by,
+       case when resolved_at is not null then 'resolved' when snoozed_until > clock_timestamp() then 'snoozed'
+            else 'open' end as status
+  from attention_items where business_id = %(business_id)s and id = %(id)s;
+
+-- name: find_items
+select * from (
+    select id, kind, subject_id, severity::text, details, times_raised, raised_at, last_raised_at, assignee_id,
+           snoozed_until, resolved_at, resolved_by,
+           case when resolved_at is not null then 'resolved' when snoozed_until > clock_timestamp() then 'snoozed'
+                else 'open' end as status
+      from attention_items
+     where business_id = %(business_id)s
+       and (%(after)s::timestamptz is null or (raised_at, id) > (%(after)s::timestamptz, %(after_id)s::uuid))
+       and kind = coalesce(%(kind)s::text, kind)
+       and severity = coalesce(%(severity)s::text::attention_severity, severity)
+       and (%(assignee_id)s::uuid is null or assignee_id = %(assignee_id)s::uuid)) item
+ where status = coalesce(%(status)s::text, status)
+ order by raised_at, id limit %(limit)s::integer;
+
+-- name: lock_item
+select from attention_items where business_id = %(business_id)s and id = %(id)s for no key update;
+
+-- name: assign
+update attention_items set assignee_id = %(assignee_id)s::uuid
+ where business_id = %(business_id)s and id = %(id)s;
+
+-- name: snooze
+update attention_items set snoozed_until = %(until)s
+ where business_id = %(business_id)s and id = %(id)s
+   and %(until)s::timestamptz between clock_timestamp() and clock_timestamp() + interval '1 year';
+
+-- name: resolve
+update attention_items set resolved_at = clock_timestamp(), resolved_by = %(by)s, snoozed_until = null
+ where business_id = %(business_id)s and id = %(id)s;
