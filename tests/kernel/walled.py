@@ -1,8 +1,9 @@
-"""A database in which two tenants have one row in every table, and nothing but the wall stands between them.
+"""Databases in which tenants have one row in every table.
 
-Constraints on values, foreign keys and triggers are gone, and the servers' role has every right to every table: what is
-refused there is refused by row-level security. Rows are made from the catalogue, so that a table of a later migration
-is among them.
+In one of them nothing but the wall stands between the tenants: constraints on values, foreign keys and triggers are gone,
+and the servers' role has every right to every table, so that what is refused is refused by row-level security. In the
+other, a tenant of the product's own making has such a neighbour. Rows are made from the catalogue, so that a table of a
+later migration is among them.
 """
 
 from collections.abc import Iterator
@@ -21,7 +22,8 @@ from house.test_schema import SHARED_TABLES
 # The tables of tenants; a house test compares OWNERS with the schema.
 TABLES = sorted(set(OWNERS) - set(SHARED_TABLES) | {"businesses"})
 
-_OPEN_UP = """
+# What would refuse rows that are made from nothing but the types of their columns.
+_LOOSEN = """
 do $$
 declare
     it record;
@@ -37,6 +39,14 @@ begin
     loop
         execute format('alter domain %s drop constraint %I', it.owner, it.name);
     end loop;
+end $$
+"""
+# What would stand between tenants beside the wall.
+_DISARM = """
+do $$
+declare
+    it record;
+begin
     for it in select oid::regclass as name from pg_class
                where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
                  and relname not like 'procrastinate%'
@@ -115,21 +125,18 @@ class Walled:
             yield connection
             connection.rollback()
 
-    def rows(self, tenant: Tenant) -> dict[str, list[Any]]:
+    def rows(self, tenant: Tenant) -> list[tuple[str, Any]]:
         """Return everything that a tenant has, read by the administrator."""
         with psycopg.connect(self.uri) as connection:
-            return {
-                table: connection.execute(
-                    about("select to_jsonb(t) from {table} t where {key} = %s", table), [tenant.business_id]
-                ).fetchall()
-                for table in TABLES
-            }
+            every = [about("select {name}, to_jsonb(t) from {table} t where {key} = %(id)s", table) for table in TABLES]
+            return connection.execute(sql.SQL(" union all ").join(every), {"id": tenant.business_id}).fetchall()
 
 
 def about(statement: str, table: str) -> sql.Composed:
     """Return a statement about a table, whose rows say in {key} whose they are."""
     key = "id" if table == "businesses" else "business_id"
-    return sql.SQL(statement).format(table=sql.Identifier(table), key=sql.Identifier(key))  # type: ignore[arg-type]
+    named = {"table": sql.Identifier(table), "key": sql.Identifier(key), "name": sql.Literal(table)}
+    return sql.SQL(statement).format(**named)  # type: ignore[arg-type]
 
 
 def insert_row(connection: Connection, table: str, tenant: Tenant) -> None:
@@ -152,17 +159,30 @@ def insert_row(connection: Connection, table: str, tenant: Tenant) -> None:
 
 @contextmanager
 def walled_database(postgres: EmbeddedPostgres) -> Iterator[Walled]:
-    """Open such a database; it is gone afterwards."""
+    """Open a database in which nothing but the wall stands between two tenants; it is gone afterwards."""
+    with neighbour_database(postgres) as made:
+        with psycopg.connect(made.uri) as connection:
+            connection.execute(_DISARM)
+            for table in TABLES:
+                insert_row(connection, table, made.ours)
+        yield made
+
+
+@contextmanager
+def neighbour_database(postgres: EmbeddedPostgres) -> Iterator[Walled]:
+    """Open a database in which one tenant, theirs, has a row in every table; it is gone afterwards."""
     name = f"walled_{uuid4().hex[:12]}"
     with psycopg.connect(postgres.uri(database="postgres"), autocommit=True) as admin:
         admin.execute(sql.SQL("create database {} template holdfast_template").format(sql.Identifier(name)))
         try:
-            uri = postgres.uri(database=name)
-            made = Walled(uri, postgres.uri(user="holdfast_app", database=name), Tenant(), Tenant())
-            with psycopg.connect(uri) as connection:
-                connection.execute(_OPEN_UP)
+            made = Walled(
+                postgres.uri(database=name), postgres.uri(user="holdfast_app", database=name), Tenant(), Tenant()
+            )
+            with psycopg.connect(made.uri) as connection:
+                connection.execute(_LOOSEN)
+                # The triggers and foreign keys that are left stay out of it.
+                connection.execute("set local session_replication_role = replica")
                 for table in TABLES:
-                    insert_row(connection, table, made.ours)
                     insert_row(connection, table, made.theirs)
             yield made
         finally:
