@@ -7,7 +7,7 @@ import typer
 
 from holdfast import config, serving
 from holdfast import verify as verification
-from holdfast.cli import keys, rotation, running, tending
+from holdfast.cli import keys, rotation, running, tending, users
 from holdfast.cli.options import say
 from holdfast.kernel.embedded import EmbeddedPostgresError
 from holdfast.kernel.errors import UserError
@@ -28,6 +28,7 @@ app.command(name="export")(tending.run_export)
 app.command(name="verify")(tending.run_verify)
 app.command(name="doctor")(tending.run_doctor)
 app.add_typer(keys.app, name="key")
+app.add_typer(users.app, name="user")
 app.add_typer(rotation.app, name="keys")
 app.command(hidden=True)(running.part)
 

@@ -14,6 +14,7 @@ from holdfast.identity import businesses
 from holdfast.identity.errors import UnknownBusiness
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.embedded import running_uri
+from holdfast.kernel.privacy import Keyring
 
 T = TypeVar("T")
 
@@ -52,6 +53,16 @@ def app_dsn(settings: config.Settings) -> str:
 def with_database(settings: config.Settings, work: Callable[[Transaction], Awaitable[T]]) -> T:
     """Run the work in one transaction on the database that settings name, with the rights of a server."""
     return transfers.connected(app_dsn(settings), lambda database: database.run(None, work))
+
+
+def with_personal_data(settings: config.Settings, work: Callable[[Transaction], Awaitable[T]]) -> T:
+    """Do as `with_database`, with the keys under which personal data is sealed.
+
+    Raises ConfigurationError without a master key.
+    """
+    dsn = app_dsn(settings)
+    keyring = Keyring(config.master_key(settings), dsn)
+    return transfers.connected(dsn, lambda database: database.run(None, work), keyring)
 
 
 async def business_named(tx: Transaction, named: str | None) -> businesses.Business:

@@ -29,11 +29,16 @@ Roles = Annotated[list[Role], msgspec.Meta(min_length=1, max_length=len(Role))]
 Resources = Annotated[list[UUID], msgspec.Meta(max_length=100)]
 
 
-class NewUserBody(msgspec.Struct, rename="camel", kw_only=True):
-    """Somebody who is to sign in; without a password they get an invitation to choose one."""
+class Contact(msgspec.Struct, rename="camel", kw_only=True):
+    """With which address a user signs in, and how others call them."""
 
     email: Email
     name: Line
+
+
+class NewUserBody(Contact, kw_only=True):
+    """Somebody who is to sign in; without a password they get an invitation to choose one."""
+
     roles: Roles
     resource_ids: Resources = []
     password: Chosen | None = None
