@@ -41,11 +41,16 @@ from holdfast.booking.public_writes import PublicWrites
 from holdfast.booking.reservations import Reservations
 from holdfast.booking.tenancy import Tenancy
 from holdfast.booking.tokens import BookingTokens
+from holdfast.content import library_web as content_library_web
+from holdfast.content import public_web as content_public_web
+from holdfast.content import web as content_web
 from holdfast.identity import login_web, users_web
 from holdfast.identity.cookies import Cookies
 from holdfast.identity.entrance import Entrance
 from holdfast.identity.logins import Terms
 from holdfast.identity.write_limits import WriteLimits
+from holdfast.interactive import public_web as interactive_public_web
+from holdfast.interactive import web as interactive_web
 from holdfast.kernel.database import Database
 from holdfast.kernel.documents import documented, openapi
 from holdfast.kernel.errors import NotFound
@@ -116,6 +121,8 @@ def handlers(settings: config.Settings) -> list[HTTPRouteHandler]:
     routes += settings_web.handlers + attention_web.handlers + templates_web.handlers
     routes += admin_web.handlers + public_web.handlers + health.handlers + pages.handlers
     routes += login_web.handlers + users_web.handlers
+    routes += content_web.handlers + content_library_web.handlers + content_public_web.handlers
+    routes += interactive_web.handlers + interactive_public_web.handlers
     if settings.cron_secret is not None:
         routes.append(health.cleanup_reservations)
     if settings.bench_routes:

@@ -12,6 +12,7 @@ from psycopg.errors import IntegrityError
 from holdfast.kernel.embedded import EmbeddedPostgres
 from journeys.practice import NEIGHBOUR, PRACTICE, at, clone, open_practice, the
 from journeys.references import REFERENCES, offering, released, row
+from journeys.references_of_content import CONTENT_REFERENCES
 
 ANA, STUDIO, TALK, MONDAY = (the(name) for name in ("ana", "studio", "talk", "monday"))
 WITHOUT_TRIGGERS = "set local session_replication_role = replica;"
@@ -226,10 +227,10 @@ def test_booking_changes_by_the_rules_only(console: Connection, name: str) -> No
     assert refusal(console, statement) == constraint
 
 
-@pytest.mark.parametrize("constraint", REFERENCES)
+@pytest.mark.parametrize("constraint", REFERENCES | CONTENT_REFERENCES)
 def test_tenants_do_not_mix(console: Connection, constraint: str) -> None:
     """No row can refer to what another business owns, by any foreign key (D-9, invariant 9)."""
-    statement, _ = REFERENCES[constraint]
+    statement, _ = (REFERENCES | CONTENT_REFERENCES)[constraint]
     assert refusal(console, statement) == constraint
 
 

@@ -9,6 +9,7 @@ import psycopg
 from psycopg import Connection, sql
 
 from holdfast.kernel.embedded import EmbeddedPostgres
+from journeys.shelf import fill_shelf
 
 PRACTICE, NEIGHBOUR = "practice", "neighbour"  # tenants with the same things and the same bookings
 DEAD = {"cancelled", "refunded", "expired", "released"}
@@ -126,6 +127,7 @@ def open_practice(connection: Connection, name: str) -> None:
     _book_slots(tenant)
     _book_group(tenant)
     _live_through(tenant)
+    fill_shelf(tenant)
     tenant.insert("booking_series", id=tenant.id("course"))
     # What is sealed is nothing that anybody could open.
     sealed = {"email": ENVELOPE, "name": ENVELOPE, "email_index": bytes(16)}

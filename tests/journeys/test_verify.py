@@ -16,8 +16,9 @@ from journeys.damages_of_series import SERIES
 from journeys.damages_of_walls import REBUILD, WALLS
 from journeys.practice import NEIGHBOUR, PRACTICE, Tenant, clone, open_practice, the
 from journeys.references import REFERENCES, WITHOUT_FOREIGN_KEY
+from journeys.references_of_content import CONTENT_REFERENCES
 
-DAMAGES = PLACES | CLAIMS | HISTORY | SERIES | MONEY | WALLS | REFERENCES | WITHOUT_FOREIGN_KEY
+DAMAGES = PLACES | CLAIMS | HISTORY | SERIES | MONEY | WALLS | REFERENCES | CONTENT_REFERENCES | WITHOUT_FOREIGN_KEY
 
 # What looks like damage and is none.
 SOUND = {
@@ -294,4 +295,4 @@ def test_every_reference_is_checked(postgres: EmbeddedPostgres, healthy: str) ->
             "select conname from pg_constraint where contype = 'f' and connamespace = 'public'::regnamespace"
             " and conrelid::regclass::text not like 'procrastinate%'"
         ).fetchall()
-    assert {name for (name,) in found} == set(REFERENCES)
+    assert {name for (name,) in found} == set(REFERENCES | CONTENT_REFERENCES)

@@ -18,11 +18,12 @@ from holdfast.identity.errors import UnknownBusiness
 from holdfast.identity.guards import READS, is_staff
 from holdfast.identity.write_limits import WriteLimits
 from holdfast.kernel.addresses import Network, client_of
-from holdfast.kernel.errors import UserError
+from holdfast.kernel.errors import UserError, ValidationFailed
 from holdfast.kernel.http import MAX_BODY_BYTES, render_error
 from holdfast.kernel.ids import uuid_or_none
 
 _PAGE = re.compile(r"/([^/]+)/booking/slot(?:/|$)")
+_PUBLIC = "/api/public/"
 _BOOKING = re.compile(r"/api/booking/(?:reservations|appointments|series)/([^/]+)")
 
 
@@ -35,7 +36,14 @@ class _Named(msgspec.Struct, rename="camel"):
     business_id: UUID | None = None
 
 
+class _NamedBusiness(msgspec.Struct):
+    """How a body of `/api/public` names the business itself: by slug or id, or not at all."""
+
+    business: str | None = None
+
+
 _decode = msgspec.json.Decoder(_Named).decode
+_decode_business = msgspec.json.Decoder(_NamedBusiness).decode
 
 # What a call acts on, and what it would not even look at: naming that must not lead away from its business.
 _ACTED_ON = {"/api/booking/commit": ("reservation_id",), "/api/booking/series": ("service_id",)}
@@ -66,7 +74,7 @@ class PublicWrites:
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets it as a problem
             is_page = _PAGE.match(scope["path"]) and isinstance(error, UserError | psycopg.OperationalError)
             answer = show_problem(request, error) if is_page else render_error(request, error)  # type: ignore[arg-type]
-            await answer.to_asgi_response(self._app, request)(scope, receive, send)
+            await answer.to_asgi_response(None, request)(scope, receive, send)
             return
         await self._following(scope, told.again, send)
 
@@ -91,8 +99,10 @@ class PublicWrites:
             booking_id = uuid_or_none(booking[1])
             return None if booking_id is None else await tenancy.of(booking_id)
         try:
+            if path.startswith(_PUBLIC):
+                return (await tenancy.named(_decode_business(await told.body() or b"{}").business)).id
             named = _decode(await told.body())
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, UnknownBusiness, ValidationFailed):
             return None
         thing = next(filter(None, (getattr(named, name) for name in _ACTED_ON.get(path, _PLACES))), None)
         return named.business_id if thing is None else await tenancy.of(thing)

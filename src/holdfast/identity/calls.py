@@ -8,8 +8,12 @@ from litestar import Request
 from holdfast.identity.entrance import Entrance
 from holdfast.identity.errors import UnknownBusiness
 from holdfast.identity.staff import Staff
+from holdfast.kernel.errors import NotFound
+from holdfast.kernel.ids import uuid_or_none
 
 Call = Request[Any, Any, Any]
+
+_MAX_NUMBER_LENGTH = 9
 
 
 def own_business(staff: Staff, *named: UUID | None) -> UUID:
@@ -22,3 +26,25 @@ def own_business(staff: Staff, *named: UUID | None) -> UUID:
 def entrance_of(request: Call) -> Entrance:
     """Return where people come in."""
     return request.app.state.entrance  # type: ignore[no-any-return]
+
+
+def id_named(text: str) -> UUID:
+    """Return the id that a path names; raises NotFound for what is none."""
+    named = uuid_or_none(text)
+    if named is None:
+        raise NotFound
+    return named
+
+
+def number_named(text: str) -> int:
+    """Return the number that a path names; raises NotFound for what is none."""
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_NUMBER_LENGTH):
+        raise NotFound
+    return int(text)
+
+
+def name_named(text: str) -> str:
+    """Return the name that a path has; raises NotFound for one that nothing can have and PostgreSQL does not take."""
+    if not text.isprintable():
+        raise NotFound
+    return text

@@ -38,6 +38,10 @@ class Permission(StrEnum):
     # The inbox of what needs a person.
     WORK_INBOX = "work_inbox"
     WRITE_TEMPLATES = "write_templates"
+    # What a business publishes: articles with all that sorts them, quizzes and rituals with figures of their runs.
+    READ_CONTENT = "read_content"
+    WRITE_CONTENT = "write_content"
+    PUBLISH_CONTENT = "publish_content"
 
 
 P = Permission
@@ -59,9 +63,10 @@ MATRIX: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 P.READ_SETTINGS,
                 P.WORK_INBOX,
                 P.WRITE_TEMPLATES,
+                P.READ_CONTENT,
             }
         ),
-        Role.EDITOR: frozenset(),
+        Role.EDITOR: frozenset({P.READ_CONTENT, P.WRITE_CONTENT, P.PUBLISH_CONTENT}),
         # Somebody who books and may sign in; nothing here is theirs to do.
         Role.CLIENT: frozenset(),
     }

@@ -1,5 +1,6 @@
 """Bodies in, problems out: how every edge reads JSON and shows errors (H-1)."""
 
+import hashlib
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
@@ -38,6 +39,16 @@ _LINE = worded(r"^[^\x00-\x1f\x7f]*$(?![\s\S])", "must not have control characte
 Line = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=_LINE)]
 Key = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_KEY_LENGTH, pattern=_LINE)]
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+# The name of something in an address.
+Slug = Annotated[
+    str,
+    msgspec.Meta(
+        max_length=120,
+        pattern=worded(
+            r"^[a-z0-9]+(-[a-z0-9]+)*$(?![\s\S])", "must be words of small letters and digits, joined by hyphens"
+        ),
+    ),
+]
 
 _encoder = msgspec.json.Encoder(enc_hook=str)
 encode_plain = _encoder.encode
@@ -114,6 +125,16 @@ class _Answer(Response[bytes]):
 def json_response(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response[bytes]:
     """Return a JSON answer that no cache keeps unless a header says otherwise."""
     return _Answer(_encoder.encode(content), status, "application/json", headers)
+
+
+def public_response(request: Request[Any, Any, Any], content: Any, max_age_seconds: int = 60) -> Response[bytes]:
+    """Return a JSON answer that is the same for everybody: caches keep it for a minute, then ask by its tag."""
+    body = _encoder.encode(content)
+    tag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
+    headers = {"ETag": tag, "Cache-Control": f"public, max-age={max_age_seconds}"}
+    if tag in (request.headers.get("If-None-Match") or ""):
+        return _Answer(b"", 304, "application/json", headers)
+    return _Answer(body, 200, "application/json", headers)
 
 
 def count_refusal(code: str) -> None:

@@ -1,10 +1,18 @@
 """What a call asks of a list: pages by opaque cursors, numbers and dates in a query (H-2)."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
 from datetime import date, datetime
+from enum import StrEnum
+from typing import TypeVar
 from uuid import UUID
 
 from holdfast.kernel.errors import ValidationFailed
+
+T = TypeVar("T")
+Word = TypeVar("Word", bound=StrEnum)
+
+_MAX_LINE_LENGTH = 200
 
 
 def cursor_after(at: datetime, last: UUID) -> str:
@@ -27,6 +35,31 @@ def place_of(cursor: str | None) -> tuple[datetime | None, UUID | None]:
     if at is None or at.tzinfo is None:
         raise ValidationFailed.at("cursor", "is not one that a list has given")
     return at, last
+
+
+def page_of(found: list[T], limit: int, place: Callable[[T], tuple[datetime, UUID]]) -> tuple[list[T], str | None]:
+    """Return a page of what was found, one more than the limit, and the cursor of the next page, if there is one."""
+    more = len(found) > limit
+    return found[:limit], cursor_after(*place(found[limit - 1])) if more else None
+
+
+def line_in(text: str | None, field: str) -> str | None:
+    """Return one line of a query; raises ValidationFailed for what the database cannot look for."""
+    if not text:
+        return None
+    if len(text) > _MAX_LINE_LENGTH or not text.isprintable():
+        raise ValidationFailed.at(field, f"must be one line of at most {_MAX_LINE_LENGTH} characters")
+    return text
+
+
+def word_in(text: str | None, field: str, words: type[Word]) -> Word | None:
+    """Return one of the words of a query; raises ValidationFailed, which lists them."""
+    if not text:
+        return None
+    try:
+        return words(text)
+    except ValueError:
+        raise ValidationFailed.at(field, f"must be one of {', '.join(words)}") from None
 
 
 def number_in(text: str | None, field: str, default: int, least: int, most: int) -> int:

@@ -1,0 +1,1 @@
+"""What a business publishes: items in versions, topics and tags, media, collections, a glossary."""
