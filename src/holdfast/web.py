@@ -23,6 +23,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from holdfast import __version__, config, logs
 from holdfast.administration import attention_web, settings_web, templates_web
 from holdfast.administration.settings import Stage
+from holdfast.analytics import dashboards_web
 from holdfast.availability.snapshots import Snapshots
 from holdfast.booking import (
     admin_web,
@@ -118,7 +119,7 @@ def handlers(settings: config.Settings) -> list[HTTPRouteHandler]:
     """Return every route of the application."""
     routes: list[HTTPRouteHandler] = [alive, metrics, schema]
     routes += booking_web.handlers + series_web.handlers + appointments_web.handlers + staff_web.handlers
-    routes += settings_web.handlers + attention_web.handlers + templates_web.handlers
+    routes += dashboards_web.handlers + settings_web.handlers + attention_web.handlers + templates_web.handlers
     routes += admin_web.handlers + public_web.handlers + health.handlers + pages.handlers
     routes += login_web.handlers + users_web.handlers
     routes += content_web.handlers + content_library_web.handlers + content_public_web.handlers

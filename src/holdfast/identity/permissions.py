@@ -42,6 +42,8 @@ class Permission(StrEnum):
     READ_CONTENT = "read_content"
     WRITE_CONTENT = "write_content"
     PUBLISH_CONTENT = "publish_content"
+    # Each dashboard asks for the right to what it counts as well.
+    READ_DASHBOARDS = "read_dashboards"
 
 
 P = Permission
@@ -64,9 +66,10 @@ MATRIX: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 P.WORK_INBOX,
                 P.WRITE_TEMPLATES,
                 P.READ_CONTENT,
+                P.READ_DASHBOARDS,
             }
         ),
-        Role.EDITOR: frozenset({P.READ_CONTENT, P.WRITE_CONTENT, P.PUBLISH_CONTENT}),
+        Role.EDITOR: frozenset({P.READ_DASHBOARDS, P.READ_CONTENT, P.WRITE_CONTENT, P.PUBLISH_CONTENT}),
         # Somebody who books and may sign in; nothing here is theirs to do.
         Role.CLIENT: frozenset(),
     }

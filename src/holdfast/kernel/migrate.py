@@ -30,6 +30,7 @@ _DEFINITIONS = (
     "booking/staff",
     "booking/beyond_tenants",
     "kernel/events",
+    "analytics/dashboards",
     "kernel/backfill_entrances",
     "kernel/job_grants",
 )

@@ -1,0 +1,42 @@
+-- What dashboards show, by the local day of the business. Views run with the rights of whoever asks, so behind the wall
+-- between tenants. Each is replaced as a whole whenever this text changes.
+
+drop view if exists dashboard_booking_funnel, dashboard_no_show, dashboard_interactive;
+
+-- How many get from one step of booking a service to the next: each step on the day on which it happened.
+create view dashboard_booking_funnel with (security_invoker = true) as
+    select e.business_id, (e.occurred_at at time zone b.timezone)::date as day,
+           e.properties ->> 'service_slug' as service_slug,
+           coalesce(sum(e.times) filter (where e.name = 'booking_slots_viewed'), 0)::integer as viewed,
+           coalesce(sum(e.times) filter (where e.name = 'booking_slot_selected'), 0)::integer as selected,
+           coalesce(sum(e.times) filter (where e.name = 'booking_details_submitted'), 0)::integer as submitted,
+           coalesce(sum(e.times) filter (where e.name = 'booking_confirmed'), 0)::integer as confirmed,
+           coalesce(sum(e.times) filter (where e.name = 'booking_conflict'), 0)::integer as conflicts
+      from analytics_events e join businesses b on b.id = e.business_id
+     group by 1, 2, 3;
+
+-- Who came and who did not, of the appointments of a day whose outcome is recorded.
+create view dashboard_no_show with (security_invoker = true) as
+    select a.business_id, (a.starts_at at time zone b.timezone)::date as day, coalesce(s.slug, p.slug) as offering_slug,
+           count(*) filter (where a.state = 'completed')::integer as completed,
+           count(*) filter (where a.state = 'no_show')::integer as no_show
+      from bookings a
+      join businesses b on b.id = a.business_id
+      left join services s on s.business_id = a.business_id and s.id = a.service_id
+      left join program_schedules o on o.business_id = a.business_id and o.id = a.schedule_id
+      left join programs p on p.business_id = o.business_id and p.id = o.program_id
+     where a.state in ('completed', 'no_show')
+     group by 1, 2, 3;
+
+-- Of the quizzes and rituals that were begun on a day, how many were completed, and how long that took together.
+create view dashboard_interactive with (security_invoker = true) as
+    select r.business_id, (r.started_at at time zone b.timezone)::date as day, d.kind, d.slug,
+           count(*)::integer as started,
+           count(*) filter (where r.completed)::integer as completed,
+           coalesce(sum(r.duration_seconds), 0)::integer as seconds
+      from interactive_runs r
+      join businesses b on b.id = r.business_id
+      join interactive_definitions d on d.business_id = r.business_id and d.id = r.definition_id
+     group by 1, 2, 3, 4;
+
+grant select on dashboard_booking_funnel, dashboard_no_show, dashboard_interactive to holdfast_app;
