@@ -132,7 +132,7 @@ def test_lists_are_filtered(author: Author) -> None:
     assert found(kind="quiz") == [ids[2], ids[0]]
     assert found(status="published") == [ids[2], ids[1]]
     assert found(kind="ritual", status="draft") == []
-    for query, field in (({"status": "live"}, "status"), ({"cursor": "x"}, "cursor"), ({"kind": "a\x00"}, "kind")):
+    for query, field in (({"status": "live"}, "status"), ({"cursor": "x"}, "cursor"), ({"kind": "poll"}, "kind")):
         assert wrong_fields(author.call("GET", ADMIN, params=query)) == {field}
 
 

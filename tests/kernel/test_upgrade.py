@@ -48,11 +48,8 @@ def test_an_upgraded_database_has_the_schema_of_a_fresh_one(earlier: str, postgr
     ran = migrate(earlier)
     assert ran
     assert migrate(earlier) == []
-    with _empty(postgres) as restored:
-        # An expression that was dumped and read again has other brackets: so the fresh schema is read again, too.
-        _run(restored, _schema(postgres.uri(database="holdfast_template")))
-        fresh = _schema(restored)
-    upgraded = _schema(earlier)
+    fresh = _read_again(postgres, postgres.uri(database="holdfast_template"))
+    upgraded = _read_again(postgres, earlier)
     assert list(unified_diff(fresh.splitlines(), upgraded.splitlines(), lineterm="", n=2)) == []
 
 
@@ -63,6 +60,24 @@ def test_an_upgrade_loses_no_row(earlier: str) -> None:
     migrate(earlier)
     after = _counts(earlier)
     assert {table: count for table, count in before.items() if after.get(table, 0) < count} == {}
+
+
+def test_businesses_that_there_were_get_topics(earlier: str) -> None:
+    """Migrated, each business of the earlier release has the seeded topics like one that is made today (D-2)."""
+    migrate(earlier)
+    with psycopg.connect(earlier) as connection:
+        slug, name, zone, currency = "made-today", "B", "UTC", "EUR"
+        connection.execute(
+            "insert into businesses (slug, name, timezone, currency) values (%s, %s, %s, %s)",
+            [slug, name, zone, currency],
+        )
+        seeded = connection.execute(
+            "select b.slug, array(select t.slug from topics t where t.business_id = b.id order by t.slug) from businesses b"
+        ).fetchall()
+    topics = dict(seeded)
+    assert len(topics) == 3
+    assert "anxiety" in topics[slug]
+    assert [found for found in topics.values() if found != topics[slug]] == []
 
 
 def test_a_migrated_step_stays_as_it_was(earlier: str) -> None:
@@ -77,6 +92,16 @@ def test_a_migrated_step_stays_as_it_was(earlier: str) -> None:
 def _run(uri: str, dump: str) -> None:
     with psycopg.connect(uri, autocommit=True) as connection:
         connection.execute(cast(LiteralString, dump))
+
+
+def _read_again(postgres: EmbeddedPostgres, uri: str) -> str:
+    """Return a schema as it is dumped after it was dumped and read again, since that gives expressions other brackets.
+
+    What is old in an upgraded database has gone that way before, and what is new in it has not.
+    """
+    with _empty(postgres) as restored:
+        _run(restored, _schema(uri))
+        return _schema(restored)
 
 
 def _schema(uri: str) -> str:

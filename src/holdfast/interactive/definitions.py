@@ -9,7 +9,7 @@ from holdfast.booking.errors import VersionConflict, VersionRequired
 from holdfast.booking.views import Locale
 from holdfast.interactive.errors import InteractiveStepNotAllowed
 from holdfast.interactive.shapes import Definition, check, kind_of
-from holdfast.interactive.states import TRANSITIONS, InteractiveState
+from holdfast.interactive.states import TRANSITIONS, InteractiveState, Kind
 from holdfast.kernel.audit import Actor, emit, record
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.errors import NotFound, ValidationFailed
@@ -45,7 +45,7 @@ class DefinitionCard(msgspec.Struct, rename="camel", kw_only=True):
     """A quiz or ritual in a list; `definitionVersion` is its newest, `publishedVersion` the one of new runs."""
 
     id: UUID
-    kind: str
+    kind: Kind
     slug: str
     locale: str
     status: InteractiveState
@@ -61,7 +61,7 @@ class DefinitionView(msgspec.Struct, rename="camel", kw_only=True):
     """A quiz or ritual with its newest definition."""
 
     id: UUID
-    kind: str
+    kind: Kind
     slug: str
     locale: str
     status: InteractiveState
@@ -109,7 +109,7 @@ async def read(tx: Transaction, definition_id: UUID) -> DefinitionView:
 
 
 async def list_definitions(
-    tx: Transaction, *, kind: str | None, state: InteractiveState | None, cursor: str | None, limit: int
+    tx: Transaction, *, kind: Kind | None, state: InteractiveState | None, cursor: str | None, limit: int
 ) -> DefinitionsView:
     """Return quizzes and rituals, the newest first; raises ValidationFailed for a wrong cursor."""
     after, after_id = place_of(cursor)

@@ -13,6 +13,7 @@ import msgspec
 
 from holdfast.interactive import definitions
 from holdfast.interactive.shapes import Definition, Quiz, kind_of, level_of, stored
+from holdfast.interactive.states import Kind
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.errors import NotFound
 from holdfast.kernel.http import Instant
@@ -51,7 +52,7 @@ class PublicStep(msgspec.Struct, rename="camel"):
 class PublicInteractive(msgspec.Struct, rename="camel", kw_only=True):
     """A published quiz with its questions, or ritual with its steps; what answers count for is not told."""
 
-    kind: str
+    kind: Kind
     slug: str
     locale: str
     definition_version: int

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from holdfast.interactive.states import Kind
 from holdfast.kernel.errors import ValidationFailed
 from holdfast.kernel.http import Line, worded
 
@@ -82,9 +83,9 @@ def stored(content: dict[str, Any]) -> Definition:
     return definition
 
 
-def kind_of(definition: Definition) -> str:
-    """Return `quiz` or `ritual`."""
-    return "quiz" if isinstance(definition, Quiz) else "ritual"
+def kind_of(definition: Definition) -> Kind:
+    """Return which of the two it is."""
+    return Kind.QUIZ if isinstance(definition, Quiz) else Kind.RITUAL
 
 
 def range_of(quiz: Quiz) -> tuple[int, int]:

@@ -3,6 +3,13 @@
 from enum import StrEnum
 
 
+class Kind(StrEnum):
+    """What an interactive is; a definition says so itself."""
+
+    QUIZ = "quiz"
+    RITUAL = "ritual"
+
+
 class InteractiveState(StrEnum):
     """Whether the public can begin runs of it; the `status` of the API."""
 

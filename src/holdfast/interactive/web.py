@@ -20,12 +20,12 @@ from holdfast.interactive.definitions import (
     VersionBody,
 )
 from holdfast.interactive.shapes import Definition, Quiz, check, kind_of, range_of
-from holdfast.interactive.states import InteractiveState
+from holdfast.interactive.states import InteractiveState, Kind
 from holdfast.kernel.database import Database
 from holdfast.kernel.documents import documented
 from holdfast.kernel.errors import ValidationFailed
 from holdfast.kernel.http import decode, json_response
-from holdfast.kernel.lists import date_in, line_in, number_in, word_in
+from holdfast.kernel.lists import date_in, number_in, word_in
 
 _MAX_LIMIT = 500
 _MAX_DAYS = 366
@@ -40,7 +40,7 @@ class CheckBody(msgspec.Struct):
 class CheckedView(msgspec.Struct, rename="camel"):
     """A definition is as it should be; of a quiz, what answers can add up to."""
 
-    kind: str
+    kind: Kind
     least_points: int | None
     most_points: int | None
 
@@ -63,7 +63,7 @@ _STEP = documented(StepBody, headers=("If-Match",), answers=DefinitionView, secu
 async def list_interactives(request: Call) -> Response[bytes]:
     """Return quizzes and rituals, the newest first."""
     asked = request.query_params
-    kind = line_in(asked.get("kind"), "kind")
+    kind = word_in(asked.get("kind"), "kind", Kind)
     state = word_in(asked.get("status"), "status", InteractiveState)
     limit = number_in(asked.get("limit"), "limit", 100, 1, _MAX_LIMIT)
     async with _database(request).reading(staff_of(request).business_id) as tx:
