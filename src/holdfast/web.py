@@ -28,6 +28,7 @@ from holdfast.availability.snapshots import Snapshots
 from holdfast.booking import (
     admin_web,
     appointments_web,
+    consents_web,
     health,
     measures,
     pages,
@@ -121,9 +122,9 @@ def handlers(settings: config.Settings) -> list[HTTPRouteHandler]:
     routes += booking_web.handlers + series_web.handlers + appointments_web.handlers + staff_web.handlers
     routes += dashboards_web.handlers + settings_web.handlers + attention_web.handlers + templates_web.handlers
     routes += admin_web.handlers + public_web.handlers + health.handlers + pages.handlers
-    routes += login_web.handlers + users_web.handlers
     routes += content_web.handlers + content_library_web.handlers + content_public_web.handlers
     routes += interactive_web.handlers + interactive_public_web.handlers
+    routes += login_web.handlers + users_web.handlers + consents_web.handlers
     if settings.cron_secret is not None:
         routes.append(health.cleanup_reservations)
     if settings.bench_routes:

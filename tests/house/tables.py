@@ -11,6 +11,7 @@ OWNERS = {
     "user_resources": "identity",
     "logins": "identity",
     "login_attempts": "identity",
+    "consents": "identity",
     "resources": "catalog",
     "services": "catalog",
     "service_resources": "catalog",

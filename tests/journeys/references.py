@@ -126,6 +126,10 @@ REFERENCES: dict[str, Damage] = {
         row("users", NOWHERE, id=NEW, email=SEALED, email_index="\\x" + "01" * 16, name=SEALED),
         {says(PEOPLE, NEW, NOWHERE)},
     ),
+    "consents_business_id_fkey": (
+        row("consents", NOWHERE, id=NEW, subject="\\x" + "00" * 16, kind="terms", act="withdrawn", proof="claimed"),
+        {says(PEOPLE, NEW, NOWHERE)},
+    ),
     "user_roles_user": (
         row("user_roles", user_id=theirs("user"), role="owner"),
         {says(PEOPLE, "owner", theirs("user"))},

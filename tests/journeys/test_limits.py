@@ -121,14 +121,28 @@ async def test_every_write_counts_and_no_read(limited: Instance) -> None:
 
 
 async def test_staff_are_not_the_public(limited: Instance) -> None:
-    """Calls with a key of staff are not counted and pass where the public is refused; a key that opens nothing is worth
-    none (H-3, H-4).
+    """Calls with a key or a login of staff are not counted and pass where the public is refused; one that opens nothing
+    is worth none (H-3, H-4).
     """
     made = holdfast("key", "create", "--role", "owner", "--name", "Desk", "--data", limited.data_dir)
     address = seen_as("198.51.100.4")
     staff = address | {"Authorization": f"Bearer {made.stdout.strip()}"}
     forged = address | {"Authorization": f"Bearer {made.stdout.strip()[:-1]}-"}
-    for headers, told in ((staff, {400: 30}), (forged, {400: LIMIT, 429: 30 - LIMIT}), (staff, {400: 30})):
+    user = {"email": "desk@example.org", "name": "Desk", "roles": ["assistant"], "password": "correct horse battery"}
+    [answer] = await send(limited, 1, user, path="/api/admin/users", headers=staff)
+    assert answer.status_code == 201
+    elsewhere = seen_as("198.51.100.40")
+    [answer] = await send(limited, 1, user, path="/api/public/login", headers=elsewhere)
+    login = address | {"Cookie": f"holdfast={answer.cookies['holdfast']}"}
+    spoilt = address | {"Cookie": login["Cookie"][:-1]}
+    for headers, told in (
+        (staff, {400: 30}),
+        (login, {400: 30}),
+        (forged, {400: LIMIT, 429: 30 - LIMIT}),
+        (spoilt, {429: 30}),
+        (staff, {400: 30}),
+        (login, {400: 30}),
+    ):
         answers = await send(limited, 30, {}, headers=headers)
         assert Counter(answer.status_code for answer in answers) == told
 
@@ -180,6 +194,10 @@ async def test_nobody_is_believed_without_a_proxy(served_before: Path, tmp_path:
                 ("/api/booking/commit", {"reservationId": item, "serviceId": str(uuid4())}),
                 ("/api/booking/commit/", {"reservationId": item, "scheduleId": str(uuid4())}),
                 (f"//api/booking/reservations/{item}/extend", {"ttlMinutes": 5}),
+                ("/api/booking/commit", {"reservationId": item, "businessId": "x", "business": 1, "bookingId": []}),
+                ("/api/public/consents", {"email": "guest@example.org", "kind": "terms", "documentVersion": "1"}),
+                ("/api/public/consents/withdraw", {"business": DEMO, "phone": "+7 999", "kind": "terms"}),
+                ("/api/public/login", {"business": DEMO, "email": "guest@example.org", "password": "a guess"}),
             ]
         ):
             [refused] = await send(instance, 1, body, path=path, address=f"127.0.1.{n}")

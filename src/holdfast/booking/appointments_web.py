@@ -9,16 +9,23 @@ from litestar.params import FromPath
 
 from holdfast.booking import bookings, views
 from holdfast.booking.bookings import Booking, Contact
-from holdfast.booking.calls import Call, desk_of, expected_version, key_of, located, own_appointment, place_named
+from holdfast.booking.calls import (
+    Call,
+    client_appointment,
+    desk_of,
+    expected_version,
+    key_of,
+    own_appointment,
+    place_named,
+)
 from holdfast.booking.changes import cancel_appointment, once, reschedule
-from holdfast.booking.errors import AppointmentNotFound, NotesUnavailable, ReservationNotFoundOrExpired
+from holdfast.booking.errors import NotesUnavailable
 from holdfast.booking.history import told_in_words
-from holdfast.booking.series_changes import find_series_of
 from holdfast.identity.guards import Needs, staff_or_none
 from holdfast.identity.permissions import Permission
 from holdfast.kernel.audit import CLIENT, Actor
 from holdfast.kernel.documents import documented
-from holdfast.kernel.errors import AuthenticationRequired, ValidationFailed
+from holdfast.kernel.errors import ValidationFailed
 from holdfast.kernel.http import decode, json_response
 
 
@@ -120,21 +127,7 @@ async def _proven(request: Call, text: str, token: str | None, named: UUID | Non
     staff = staff_or_none(request)
     if staff is not None:
         return await own_appointment(request, staff, text, named)
-    try:
-        booking_id, business_id = await located(request, text, named)
-    except ReservationNotFoundOrExpired:
-        raise AppointmentNotFound from None
-    desk = desk_of(request)
-    async with desk.database.transaction(business_id) as tx:
-        booking = await bookings.read_appointment(tx, booking_id)
-        proven = desk.tokens.proves(token, business_id, booking_id, booking.token_nonce)
-        if not proven and token is not None:
-            # The token of a series is that of each of its appointments.
-            series = await find_series_of(tx, booking_id)
-            proven = series is not None and desk.tokens.proves(token, business_id, series.id, series.token_nonce)
-    if not proven:
-        raise AuthenticationRequired
-    return booking
+    return await client_appointment(request, text, token, named)
 
 
 def _actor(request: Call) -> Actor:

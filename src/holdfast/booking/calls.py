@@ -9,10 +9,11 @@ from holdfast.booking import views
 from holdfast.booking.bookings import Booking, Keyed, keyed, read_appointment
 from holdfast.booking.errors import AppointmentNotFound, ReservationNotFoundOrExpired
 from holdfast.booking.reservations import Reservations, Wish
+from holdfast.booking.series_changes import find_series_of
 from holdfast.booking.tenancy import Tenancy
 from holdfast.identity.staff import Staff
 from holdfast.kernel.about import BOOKING_ID, note
-from holdfast.kernel.errors import ValidationFailed
+from holdfast.kernel.errors import AuthenticationRequired, ValidationFailed
 from holdfast.kernel.http import epoch_seconds
 from holdfast.kernel.ids import uuid_or_none
 
@@ -45,6 +46,28 @@ async def own_appointment(request: Call, staff: Staff, text: str, named: UUID | 
         booking = await read_appointment(tx, uuid_or_none(text) or _NO_ID)
     if others:
         raise AppointmentNotFound
+    return booking
+
+
+async def client_appointment(request: Call, text: str, token: str | None, named: UUID | None = None) -> Booking:
+    """Return an appointment to whoever has its token, or that of its series.
+
+    Raises AppointmentNotFound, AuthenticationRequired.
+    """
+    try:
+        booking_id, business_id = await located(request, text, named)
+    except ReservationNotFoundOrExpired:
+        raise AppointmentNotFound from None
+    desk = desk_of(request)
+    async with desk.database.transaction(business_id) as tx:
+        booking = await read_appointment(tx, booking_id)
+        proven = desk.tokens.proves(token, business_id, booking_id, booking.token_nonce)
+        if not proven and token is not None:
+            # The token of a series is that of each of its appointments.
+            series = await find_series_of(tx, booking_id)
+            proven = series is not None and desk.tokens.proves(token, business_id, series.id, series.token_nonce)
+    if not proven:
+        raise AuthenticationRequired
     return booking
 
 

@@ -28,12 +28,19 @@ _BOOKING = re.compile(r"/api/booking/(?:reservations|appointments|series)/([^/]+
 
 
 class _Named(msgspec.Struct, rename="camel"):
-    """What a body may name that belongs to a business."""
+    """What a body may name that belongs to a business; what is no id, or no name, is nobody's and leads nowhere."""
 
-    schedule_id: UUID | None = None
-    service_id: UUID | None = None
-    reservation_id: UUID | None = None
-    business_id: UUID | None = None
+    schedule_id: Any = None
+    service_id: Any = None
+    reservation_id: Any = None
+    booking_id: Any = None
+    business_id: Any = None
+    business: Any = None
+
+    def id(self, member: str) -> UUID | None:
+        """Return the id under a member."""
+        value = getattr(self, member)
+        return uuid_or_none(value) if isinstance(value, str) else None
 
 
 class _NamedBusiness(msgspec.Struct):
@@ -47,7 +54,10 @@ _decode_business = msgspec.json.Decoder(_NamedBusiness).decode
 
 # What a call acts on, and what it would not even look at: naming that must not lead away from its business.
 _ACTED_ON = {"/api/booking/commit": ("reservation_id",), "/api/booking/series": ("service_id",)}
+_ACTED_ON |= dict.fromkeys(("/api/public/consents", "/api/public/consents/withdraw"), ("booking_id",))
 _PLACES = ("schedule_id", "service_id")
+# What belongs to a business by its name only, or by there being one.
+_BY_NAME = "/api/public/"
 
 
 class PublicWrites:
@@ -91,10 +101,7 @@ class PublicWrites:
         # As the routes read it: to them slashes more or less are the same path.
         path = "/" + "/".join(part for part in path.split("/") if part)
         if page := _PAGE.match(path):
-            try:
-                return (await tenancy.named(page[1])).id
-            except UnknownBusiness:
-                return None
+            return await self._named(page[1])
         if booking := _BOOKING.match(path):
             booking_id = uuid_or_none(booking[1])
             return None if booking_id is None else await tenancy.of(booking_id)
@@ -104,8 +111,18 @@ class PublicWrites:
             named = _decode(await told.body())
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, UnknownBusiness, ValidationFailed):
             return None
-        thing = next(filter(None, (getattr(named, name) for name in _ACTED_ON.get(path, _PLACES))), None)
-        return named.business_id if thing is None else await tenancy.of(thing)
+        thing = next(filter(None, map(named.id, _ACTED_ON.get(path, _PLACES))), None)
+        if thing is not None:
+            return await tenancy.of(thing)
+        return await self._named(named.business) if path.startswith(_BY_NAME) else named.id("business_id")
+
+    async def _named(self, business: Any) -> UUID | None:
+        if not isinstance(business, str | None):
+            return None
+        try:
+            return (await self._tenancy().named(business)).id
+        except (UnknownBusiness, ValidationFailed):
+            return None
 
     def _limits(self) -> WriteLimits:
         return self._app.state.write_limits  # type: ignore[no-any-return]

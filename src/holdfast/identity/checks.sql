@@ -15,6 +15,8 @@ with referring as (
     select u.business_id, 'user' as source, u.id::text as id, 'business' as kind, u.business_id as target_id
       from users u
     union all
+    select c.business_id, 'consent', c.id::text, 'business', c.business_id from consents c
+    union all
     select r.business_id, 'role', r.role, 'user', r.user_id from user_roles r
     union all
     select r.business_id, 'resource', r.resource_id::text, 'user', r.user_id from user_resources r

@@ -44,6 +44,9 @@ class Permission(StrEnum):
     PUBLISH_CONTENT = "publish_content"
     # Each dashboard asks for the right to what it counts as well.
     READ_DASHBOARDS = "read_dashboards"
+    READ_CONSENTS = "read_consents"
+    # What somebody says on paper or in person.
+    RECORD_CONSENTS = "record_consents"
 
 
 P = Permission
@@ -67,6 +70,8 @@ MATRIX: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 P.WRITE_TEMPLATES,
                 P.READ_CONTENT,
                 P.READ_DASHBOARDS,
+                P.READ_CONSENTS,
+                P.RECORD_CONSENTS,
             }
         ),
         Role.EDITOR: frozenset({P.READ_DASHBOARDS, P.READ_CONTENT, P.WRITE_CONTENT, P.PUBLISH_CONTENT}),
