@@ -18,9 +18,9 @@ select s.id, s.starts_at as start, s.ends_at as "end", s.max_capacity,
                       where b.business_id = s.business_id and b.schedule_id = s.id
                         and b.state = 'held' and b.expires_at <= statement_timestamp()) spent on true
  where s.business_id = %(business_id)s and s.starts_at > statement_timestamp() and s.withdrawn is null
-   and s.starts_at >= coalesce(%(from)s::timestamptz, '-infinity')
-   and s.starts_at < coalesce(%(to)s::timestamptz, 'infinity')
-   and s.starts_at > coalesce(%(after)s::timestamptz, '-infinity')
+   and s.starts_at >= (select coalesce(%(from)s::timestamptz, '-infinity'))
+   and s.starts_at < (select coalesce(%(to)s::timestamptz, 'infinity'))
+   and s.starts_at > (select coalesce(%(after)s::timestamptz, '-infinity'))
  order by s.starts_at limit %(limit)s;
 
 -- name: program_is_offered
