@@ -1,5 +1,6 @@
 """Businesses as they are put and found."""
 
+import asyncio
 from uuid import uuid4
 
 import pytest
@@ -60,3 +61,20 @@ async def test_bad_words_are_refused_by_the_database(database: Database) -> None
         await database.run(None, lambda tx: put(tx, **good | {"slug": "Not A Slug"}))
     with pytest.raises(InvalidCurrency):
         await database.run(None, lambda tx: put(tx, **good | {"currency": "euro"}))
+
+
+async def test_two_that_make_one_business_make_one(database: Database) -> None:
+    """Who makes a business while another is making it waits, and then has the one that is there, as he said it (D-9, K-2)."""
+    slug = f"b-{uuid4().hex[:8]}"
+
+    async def second() -> Business:
+        async with database.transaction() as tx:
+            return await put(tx, slug=slug, name="Second", timezone="UTC", currency="EUR")
+
+    async with database.transaction() as tx, database.transaction() as watcher:
+        first = await put(tx, slug=slug, name="First", timezone="UTC", currency="EUR")
+        waiting = asyncio.create_task(second())
+        while not await watcher.value("select exists (select from pg_locks where not granted)"):
+            await asyncio.sleep(0.005)
+    made = await waiting
+    assert (made.id, made.name, made.catalog_version) == (first.id, "Second", first.catalog_version + 1)

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from conftest import FAST
+from holdfast.config import Settings, application_dsn
 from holdfast.kernel.database import Database
 from holdfast.kernel.embedded import EmbeddedPostgres
 from holdfast.kernel.migrate import MigrationError, assert_sees_all_rows, migrate
@@ -54,6 +55,17 @@ async def test_a_server_starts_as_the_application(cluster: EmbeddedPostgres) -> 
     for role in ("as_owner", "as_admission", "as_auditor", superuser):
         with pytest.raises(PermissionError, match=f"must not run as {role}"):
             await checked(cluster.uri(user=str(role)))
+
+
+async def test_who_steps_down_is_held_back(cluster: EmbeddedPostgres) -> None:
+    """A server that logs in as administrator and steps down, as on the embedded database, is behind the wall (D-9)."""
+    uri = application_dsn(Settings(), cluster.uri())
+    await checked(uri)
+    with psycopg.connect(uri) as connection:
+        assert connection.execute("select current_user::text, row_security_active('bookings')").fetchone() == (
+            "holdfast_app",
+            True,
+        )
 
 
 async def test_a_server_does_not_start_where_a_table_stands_open(cluster: EmbeddedPostgres) -> None:
