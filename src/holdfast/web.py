@@ -30,6 +30,7 @@ from holdfast.booking import (
     appointments_web,
     consents_web,
     health,
+    intake_web,
     measures,
     pages,
     public_web,
@@ -119,7 +120,13 @@ def no_such_file(request: Call, _error: Exception) -> Response[bytes]:
 def handlers(settings: config.Settings) -> list[HTTPRouteHandler]:
     """Return every route of the application."""
     routes: list[HTTPRouteHandler] = [alive, metrics, schema]
-    routes += booking_web.handlers + series_web.handlers + appointments_web.handlers + staff_web.handlers
+    routes += (
+        intake_web.handlers
+        + booking_web.handlers
+        + series_web.handlers
+        + appointments_web.handlers
+        + staff_web.handlers
+    )
     routes += dashboards_web.handlers + settings_web.handlers + attention_web.handlers + templates_web.handlers
     routes += admin_web.handlers + public_web.handlers + health.handlers + pages.handlers
     routes += content_web.handlers + content_library_web.handlers + content_public_web.handlers

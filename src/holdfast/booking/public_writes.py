@@ -23,7 +23,6 @@ from holdfast.kernel.http import MAX_BODY_BYTES, render_error
 from holdfast.kernel.ids import uuid_or_none
 
 _PAGE = re.compile(r"/([^/]+)/booking/slot(?:/|$)")
-_PUBLIC = "/api/public/"
 _BOOKING = re.compile(r"/api/booking/(?:reservations|appointments|series)/([^/]+)")
 
 
@@ -34,6 +33,7 @@ class _Named(msgspec.Struct, rename="camel"):
     service_id: Any = None
     reservation_id: Any = None
     booking_id: Any = None
+    appointment_id: Any = None
     business_id: Any = None
     business: Any = None
 
@@ -43,17 +43,14 @@ class _Named(msgspec.Struct, rename="camel"):
         return uuid_or_none(value) if isinstance(value, str) else None
 
 
-class _NamedBusiness(msgspec.Struct):
-    """How a body of `/api/public` names the business itself: by slug or id, or not at all."""
-
-    business: str | None = None
-
-
 _decode = msgspec.json.Decoder(_Named).decode
-_decode_business = msgspec.json.Decoder(_NamedBusiness).decode
 
 # What a call acts on, and what it would not even look at: naming that must not lead away from its business.
-_ACTED_ON = {"/api/booking/commit": ("reservation_id",), "/api/booking/series": ("service_id",)}
+_ACTED_ON: dict[str, tuple[str, ...]] = {
+    "/api/booking/commit": ("reservation_id",),
+    "/api/booking/series": ("service_id",),
+    "/api/public/booking/intake": ("appointment_id", "reservation_id"),
+}
 _ACTED_ON |= dict.fromkeys(("/api/public/consents", "/api/public/consents/withdraw"), ("booking_id",))
 _PLACES = ("schedule_id", "service_id")
 # What belongs to a business by its name only, or by there being one.
@@ -106,12 +103,11 @@ class PublicWrites:
             booking_id = uuid_or_none(booking[1])
             return None if booking_id is None else await tenancy.of(booking_id)
         try:
-            if path.startswith(_PUBLIC):
-                return (await tenancy.named(_decode_business(await told.body() or b"{}").business)).id
-            named = _decode(await told.body())
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, UnknownBusiness, ValidationFailed):
+            named = _decode(await told.body() or b"{}")
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
-        thing = next(filter(None, map(named.id, _ACTED_ON.get(path, _PLACES))), None)
+        places = () if path.startswith(_BY_NAME) else _PLACES
+        thing = next(filter(None, map(named.id, _ACTED_ON.get(path, places))), None)
         if thing is not None:
             return await tenancy.of(thing)
         return await self._named(named.business) if path.startswith(_BY_NAME) else named.id("business_id")

@@ -1,5 +1,6 @@
 """What the edges of staff ask of a call, whatever it is about."""
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -7,6 +8,7 @@ from litestar import Request
 
 from holdfast.identity.entrance import Entrance
 from holdfast.identity.errors import UnknownBusiness
+from holdfast.identity.permissions import Permission
 from holdfast.identity.staff import Staff
 from holdfast.kernel.errors import NotFound
 from holdfast.kernel.ids import uuid_or_none
@@ -48,3 +50,11 @@ def name_named(text: str) -> str:
     if not text.isprintable():
         raise NotFound
     return text
+
+
+def may_read_confided(staff: Staff, resource_ids: Collection[UUID]) -> bool:
+    """Return whether staff may read what a client has confided, or what is noted about them (D-7).
+
+    Owners may, and the practitioner to whom the client comes: `resource_ids` are whom and what the appointment takes.
+    """
+    return staff.may(Permission.READ_CONFIDED) or not staff.resource_ids.isdisjoint(resource_ids)

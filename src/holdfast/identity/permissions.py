@@ -47,6 +47,8 @@ class Permission(StrEnum):
     READ_CONSENTS = "read_consents"
     # What somebody says on paper or in person.
     RECORD_CONSENTS = "record_consents"
+    # What clients confide, and what is noted about them (D-7). The practitioner to whom they come may as well.
+    READ_CONFIDED = "read_confided"
 
 
 P = Permission

@@ -78,7 +78,8 @@ def decode(shape: type[T], body: bytes) -> T:
     try:
         return decoder.decode(body or b"{}")  # type: ignore[no-any-return]
     except msgspec.ValidationError as invalid:
-        problem, _, path = str(invalid).partition(" - at `$")
+        # A wrong name in an object of names is told of that object.
+        problem, _, path = str(invalid).replace(" - at `key` in `$", " - at `$").partition(" - at `$")
         _, unmatched, pattern = problem.partition(" matching regex ")
         if unmatched:
             # A pattern is for machines; what it allows is in the document of the API.
