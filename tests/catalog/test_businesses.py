@@ -74,7 +74,7 @@ async def test_two_that_make_one_business_make_one(database: Database) -> None:
     async with database.transaction() as tx, database.transaction() as watcher:
         first = await put(tx, slug=slug, name="First", timezone="UTC", currency="EUR")
         waiting = asyncio.create_task(second())
-        while not await watcher.value("select exists (select from pg_locks where not granted)"):
+        while not await watcher.value("select exists (select from pg_locks where not granted)"):  # noqa: ASYNC110
             await asyncio.sleep(0.005)
     made = await waiting
     assert (made.id, made.name, made.catalog_version) == (first.id, "Second", first.catalog_version + 1)
