@@ -11,6 +11,7 @@ from procrastinate import App, PsycopgConnector, RetryStrategy
 from holdfast import config, logs
 from holdfast.availability.zone_records import record_zones
 from holdfast.booking import jobs, measures
+from holdfast.booking.sealing import SEALING
 from holdfast.identity import attempts, write_limits
 from holdfast.kernel import backfills
 from holdfast.kernel.database import Database
@@ -20,7 +21,7 @@ from holdfast.kernel.publication import Publication, folder_of_supervisor
 log = structlog.get_logger(__name__)
 
 # What brings rows of earlier releases over, in this order; each is named in the migration that needs it.
-BACKFILLS: tuple[backfills.Backfill, ...] = ()
+BACKFILLS: tuple[backfills.Backfill, ...] = (SEALING,)
 # A job whose worker was killed stays `doing` for ever and keeps its lock, unless somebody sets it back.
 _STALLED_SECONDS = 120
 # Less than the supervisor waits before it kills.

@@ -14,6 +14,7 @@ from bench.scripts import ManySlots, OneSchedule, Place
 
 from holdfast.kernel.embedded import EmbeddedPostgres
 from holdfast.verify import verify
+from journeys.practice import ENVELOPE
 
 PREFIX = "run"
 List = list[Acknowledgement]
@@ -242,7 +243,7 @@ def _admit(stage: Stage, wanted: list[tuple[str, Place]]) -> List:
 
 def _commit(stage: Stage, held: List) -> List:
     """Have the reservations committed as the server does; return the acknowledgements."""
-    requests = [{"n": n, "id": a.id, "email": "a@b.c", "nonce": "00" * 16} for n, a in enumerate(held, 1)]
+    requests = [{"n": n, "id": a.id, "contact": ENVELOPE.hex(), "nonce": "00" * 16} for n, a in enumerate(held, 1)]
     with psycopg.connect(stage.dsn) as connection:
         call = "select commit_reservations(%s, %s)"
         row = connection.execute(call, [stage.business, json.dumps(requests)]).fetchone()

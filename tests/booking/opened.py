@@ -9,12 +9,14 @@ from uuid import UUID, uuid4
 
 import psycopg
 
+from conftest import MASTER_KEY
 from holdfast.availability.snapshots import Snapshots
 from holdfast.booking import bookings
 from holdfast.booking.admission import Admission, Answer
 from holdfast.booking.bookings import Booking, keyed
 from holdfast.booking.changes import cancel_appointment, reschedule
-from holdfast.booking.reservations import Guest, Reservations, Wish
+from holdfast.booking.contacts import Guest
+from holdfast.booking.reservations import Reservations, Wish
 from holdfast.booking.tokens import BookingTokens
 from holdfast.booking.views import ChangedView
 from holdfast.catalog.programs import put_program
@@ -22,6 +24,7 @@ from holdfast.catalog.resources import put_resource
 from holdfast.catalog.services import put_service
 from holdfast.identity.businesses import put
 from holdfast.kernel.database import Database, Transaction
+from holdfast.kernel.privacy import Keyring
 
 # A Monday far enough ahead for every test, near enough for every horizon.
 DAY_SECONDS = 86_400
@@ -194,7 +197,7 @@ class Practice:
 @asynccontextmanager
 async def open_practice(app_uri: str) -> AsyncIterator[Practice]:
     """Open a business of its own with a desk on connections of its own."""
-    database = Database(app_uri, min_connections=1, max_connections=8)
+    database = Database(app_uri, min_connections=1, max_connections=8, keyring=Keyring(MASTER_KEY, app_uri))
     await database.open()
     admission = Admission(database, app_uri)
     desk = Reservations(database, Snapshots(database), admission, BookingTokens(bytes(32)))

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from booking.opened import DAY_SECONDS, START, Practice
 from holdfast.booking.bookings import keyed
-from holdfast.booking.reservations import Guest, Wish
+from holdfast.booking.contacts import Guest
+from holdfast.booking.reservations import Wish
 from holdfast.booking.series import SeriesWish, reserve_series
 from holdfast.booking.series_changes import CommittedSeries, cancel_series, commit_series, release_series
 from holdfast.booking.series_views import CancelledSeriesView, SeriesView

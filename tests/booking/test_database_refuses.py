@@ -10,7 +10,7 @@ from psycopg import Connection
 from psycopg.errors import IntegrityError
 
 from holdfast.kernel.embedded import EmbeddedPostgres
-from journeys.practice import NEIGHBOUR, PRACTICE, at, clone, open_practice, the
+from journeys.practice import ENVELOPE, NEIGHBOUR, PRACTICE, at, clone, open_practice, the
 from journeys.references import REFERENCES, offering, released, row
 from journeys.references_of_content import CONTENT_REFERENCES
 
@@ -206,6 +206,38 @@ BOOKINGS = {
 }
 
 
+SEALED = f"\\x{ENVELOPE.hex()}"
+TEXT = "\\x" + b"a@b.example, who is afraid of heights".hex()
+
+PERSONAL = {
+    "a plain contact": (booked(guest_email="a@b.example"), "bookings_contact_not_plain"),
+    "a plain contact beside a sealed one": (change("booked", "guest_name = 'A'"), "bookings_contact_not_plain"),
+    "a plain contact as if of an earlier release": (
+        booked(guest_email="a@b.example", contact_plain=True),
+        "bookings_contact_not_plain",
+    ),
+    "a sealed contact made plain": (change("booked", "contact_plain = true"), "bookings_contact_not_plain"),
+    "a text where a contact should be": (booked(contact=TEXT), "bookings_contact_sealed"),
+    "a text where a note should be": (change("booked", f"note = '{TEXT}'"), "bookings_note_sealed"),
+    "a text to find an address by": (booked(email_index=TEXT), "bookings_email_index_blind"),
+    "a text to find a number by": (booked(phone_index=TEXT), "bookings_phone_index_blind"),
+    "a contact lost in silence": (change("booked", "contact = null", step=0), "bookings_version_step"),
+    "a note lost in silence": (
+        change("booked", f"note = '{SEALED}'") + ";" + change("booked", "note = null", step=0),
+        "bookings_version_step",
+    ),
+    "a note added in silence": (change("booked", f"note = '{SEALED}'", step=0), "bookings_version_step"),
+    "somebody else found in silence": (
+        change("booked", f"email_index = '\\x{'00' * 16}'", step=0),
+        "bookings_version_step",
+    ),
+    "a move hidden behind a sealing": (
+        change("booked", f"contact = '{SEALED}11', party_size = 2", step=0),
+        "bookings_version_step",
+    ),
+}
+
+
 @pytest.mark.parametrize("name", CLAIMS)
 def test_place_is_never_sold_twice(console: Connection, name: str) -> None:
     """No statement takes a place that is taken or does not exist, or for no bounded time (B-2, invariant 1)."""
@@ -225,6 +257,23 @@ def test_booking_changes_by_the_rules_only(console: Connection, name: str) -> No
     """No statement makes or changes a booking against the rules (B-2, B-9, B-15, invariants 3, 4, 6)."""
     statement, constraint = BOOKINGS[name]
     assert refusal(console, statement) == constraint
+
+
+@pytest.mark.parametrize("name", PERSONAL)
+def test_personal_data_is_ciphertext_only(console: Connection, name: str) -> None:
+    """No statement stores a contact or a note as text, or lets one go or come unnoticed (D-5, B-15, invariant 8)."""
+    statement, constraint = PERSONAL[name]
+    assert refusal(console, statement) == constraint
+
+
+def test_sealing_anew_is_no_change(console: Connection) -> None:
+    """Other ciphertext in the place of ciphertext, as a change of keys makes it, leaves the version as it is (D-5, B-15)."""
+    console.execute(change("booked", f"note = '{SEALED}'").encode())
+    read = f"select version, contact, note from bookings where id = '{the('booked')}'"
+    [(version, *_)] = console.execute(read.encode()).fetchall()
+    console.execute(change("booked", f"contact = '{SEALED}11', note = '{SEALED}22'", step=0).encode())
+    other = [ENVELOPE + end for end in (b"\x11", b"\x22")]
+    assert console.execute(read.encode()).fetchall() == [(version, *other)]
 
 
 @pytest.mark.parametrize("constraint", REFERENCES | CONTENT_REFERENCES)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
@@ -9,9 +10,12 @@ import pytest_asyncio
 from booking.opened import HOUR_SECONDS, START, Practice, open_practice, outcomes
 from booking.staffed import app_on
 from holdfast.booking import tracked
+from holdfast.booking.contacts import Guest
 from holdfast.booking.errors import ReservationNotFoundOrExpired, SlotConflict
-from holdfast.booking.reservations import Guest, Reservations
 from holdfast.kernel.tracking import slug
+
+if TYPE_CHECKING:
+    from holdfast.booking.reservations import Reservations
 
 TALK = {"service_slug": "talk"}
 SUBMITTED = (tracked.DETAILS_SUBMITTED, TALK)

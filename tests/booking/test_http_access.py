@@ -16,7 +16,7 @@ from booking.opened import Practice, open_practice
 from booking.served import Clients, Json, appointment_path, problem
 from booking.staffed import app_on, bearer, key_for, make_key
 from holdfast import config, web
-from holdfast.booking.reservations import Guest
+from holdfast.booking.contacts import Guest
 from holdfast.identity.guards import Needs, SignedIn
 from holdfast.identity.permissions import MATRIX, STAFF_ROLES, Permission, Role, may
 

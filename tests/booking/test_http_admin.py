@@ -63,7 +63,7 @@ def test_a_block_does_not_push_anybody_out(clients: Clients, desk: StaffClients,
         {"kind": "appointment", "id": made["appointmentId"], "start": made["start"], "end": made["end"]},
         {"kind": "reservation", "id": held["reservationId"], "start": held["start"], "end": held["end"]},
     ]
-    assert clients.sql("select from blocks where resource_id = %s", clients.resource("room")) == []
+    assert clients.sql("select 1 from blocks where resource_id = %s", clients.resource("room")) == []
     schedule = clients.schedules()[10]
     over_group = {"resourceId": clients.resource("studio"), "start": schedule["start"], "end": schedule["end"]}
     [group] = problem(desk.call("POST", BLOCKS, over_group), 409, "time_taken")["details"]["conflicts"]

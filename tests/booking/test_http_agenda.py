@@ -63,7 +63,9 @@ def test_filters(clients: Clients, desk: StaffClients, day: date, several: list[
     assert ids[3] not in names(desk, **query, resourceId=second)
     assert names(desk, **query, contact="other@example.org") == [ids[3]]
     assert len(names(desk, **query, contact="+7 900")) == 1
-    assert names(desk, **query, contact="OTHER@example.org") == []
+    assert names(desk, **query, contact="OTHER@example.org") == [ids[3]]
+    assert names(desk, **query, contact="+7 (900)") == names(desk, **query, contact="7900")
+    assert names(desk, **query, contact="nobody@example.org") == []
     assert names(desk, **query, contact="guest@example.org", status="confirmed", resourceId=second)[:1] == [ids[0]]
     schedule = clients.schedules()[30]["id"]
     grouped = clients.commit(clients.post("/api/booking/reserve", {"scheduleId": schedule}))["appointmentId"]

@@ -154,15 +154,6 @@ def test_staff_move_off_the_grid(clients: Clients, desk: StaffClients, made: Jso
     problem(desk.call("PATCH", appointment_path(made), taken | {"expectedVersion": 3}), 409, "slot_conflict")
 
 
-def test_a_note_is_refused_and_not_lost(clients: Clients, desk: StaffClients, made: Json) -> None:
-    """A note could only be kept in plain text, so it is refused clearly and nothing is changed or stored (D-5)."""
-    body = {"note": "afraid of Zaphod", "guestName": "Berta", "expectedVersion": 2}
-    problem(desk.call("PATCH", appointment_path(made), body), 422, "notes_unavailable")
-    assert clients.appointment(made)["guestName"] == "Guest"
-    for table in ("bookings", "audit_log", "outbox_events", "idempotency_keys"):
-        assert clients.sql(f"select from {table} t where strpos(t::text, 'Zaphod') > 0") == []
-
-
 def test_a_refund_is_a_state(clients: Clients, desk: StaffClients, made: Json) -> None:
     """A refund of nothing is 0, frees the place once, and repeated is 400; its key finds the same answer (B-9, B-18)."""
     body, path = {"expectedVersion": 2}, f"{appointment_path(made)}/refund"

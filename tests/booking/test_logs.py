@@ -95,14 +95,13 @@ def test_a_booking_leaves_nothing_of_its_client(instance: Instance, http: httpx.
 
 def test_an_error_whose_message_quotes_a_row(instance: Instance, http: httpx.Client) -> None:
     """An unforeseen error is a 500 that tells nothing, and its log has kind and place, and no word of its message."""
-    breaking = """
+    breaking = f"""
         create function betray() returns trigger language plpgsql as $$
         begin
-            raise exception '% % %', new.guest_email, new.guest_phone, new.guest_name
-                using detail = new.guest_email, hint = new.guest_name;
+            raise exception '{EMAIL} {PHONE}' using detail = '{NAME}', hint = '{EMAIL}';
         end $$;
         create trigger betray before insert or update on bookings for each row
-            when (new.guest_email is not null) execute function betray()"""
+            when (new.contact is not null) execute function betray()"""
     held = http.post("/api/booking/reserve", json=wish(http)).json()
     before = instance.log.count("unhandled_error")
     with broken(instance, breaking, "drop function betray cascade"):
@@ -127,7 +126,7 @@ def test_an_error_whose_message_quotes_a_row(instance: Instance, http: httpx.Cli
 def test_a_violated_constraint(instance: Instance, http: httpx.Client) -> None:
     """When the database refuses a row, neither the server's log nor PostgreSQL's own quotes it."""
     server, database = len(instance.log), len(log_of_database(instance))
-    breaking = "alter table bookings add constraint nobody check (guest_email is null) not valid"
+    breaking = "alter table bookings add constraint nobody check (contact is null) not valid"
     with broken(instance, breaking, "alter table bookings drop constraint nobody"):
         answer = http.post("/api/booking/book", json=wish(http) | GUEST)
     assert (answer.status_code, secrets_in(answer.text)) == (500, [])

@@ -132,9 +132,9 @@ async def test_a_trace_tells_nothing_of_anybody(opened: Open) -> None:
         await traced.http.patch(path, headers=proof, json={"guestName": f"{NAME} II"})
         await traced.http.get(f"/{NAME}", headers=proof)
         await traced.http.post(f"{path}/cancel", json={"cancellationToken": token, "reason": NAME})
-        betray = """
+        betray = f"""
             create function betray() returns trigger language plpgsql as $$
-            begin raise exception '% %', new.guest_email, new.guest_name using detail = new.guest_phone; end $$;
+            begin raise exception '{MAIL} {NAME}' using detail = '{PHONE}'; end $$;
             create trigger betray before insert on bookings for each row execute function betray()"""
         with psycopg.connect(traced.dsn) as admin:
             admin.execute(betray.encode())

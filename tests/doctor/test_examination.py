@@ -10,7 +10,7 @@ import pytest
 from booking.opened import DAY_SECONDS, HOUR_SECONDS, START, Practice, open_practice
 from holdfast import config
 from holdfast.availability import walltime, zone_records
-from holdfast.booking.reservations import Guest
+from holdfast.booking.contacts import Guest
 from holdfast.doctor.examination import examine
 from holdfast.doctor.findings import Finding
 from holdfast.kernel.database import Database

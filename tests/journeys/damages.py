@@ -55,6 +55,26 @@ def twice(table: str, condition: str) -> str:
     return f"insert into {table} select * from {table} where {condition};"
 
 
+CONTACTS: dict[str, Damage] = {
+    "a contact is in plain text still": (booking("booked", "contact_plain = true"), {says("contacts_are_sealed")}),
+    "a contact is in plain text again": (
+        booking("booked", "guest_email = 'a@b.example'"),
+        {says("contacts_are_ciphertext", the("booked"))},
+    ),
+    "a contact is no ciphertext": (
+        booking("booked", "contact = 'a@b.example, who is afraid of heights'"),
+        {says("contacts_are_ciphertext", the("booked"))},
+    ),
+    "a note is no ciphertext": (
+        booking("past", "note = 'is afraid of heights'"),
+        {says("contacts_are_ciphertext", the("past"))},
+    ),
+    "an index is a text": (
+        booking("booked", "email_index = 'a@b.example'"),
+        {says("contacts_are_ciphertext", the("booked"))},
+    ),
+}
+
 PLACES: dict[str, Damage] = {
     "a place is taken twice": (
         claims("booked", f"resource_id = '{ANA}'"),

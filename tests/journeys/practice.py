@@ -79,7 +79,9 @@ class Tenant:
 
     def commit(self, *names: str) -> list[str]:
         """Commit these reservations in one batch; return the outcomes."""
-        batch = json.dumps([{"n": n, "id": self.id(name), "email": "a@b.c"} for n, name in enumerate(names, 1)])
+        batch = json.dumps(
+            [{"n": n, "id": self.id(name), "contact": ENVELOPE.hex()} for n, name in enumerate(names, 1)]
+        )
         answers = self.run("select commit_reservations(%(business)s, %(batch)s)", batch=batch)
         return [answer["outcome"] for answer in answers]
 
@@ -195,7 +197,17 @@ def _book_slots(tenant: Tenant) -> None:
     buffers = {"claims_from": at("09:50"), "claims_to": at("11:20")}
     assert tenant.admit(
         tenant.asks_for_slot("hold", "talk", begins, ends, solo=ana, key="key-hold"),
-        tenant.asks_for_slot("booked", "talk", begins, ends, solo=ben, key="key-booked", operation="book", nonce=NONCE),
+        tenant.asks_for_slot(
+            "booked",
+            "talk",
+            begins,
+            ends,
+            solo=ben,
+            key="key-booked",
+            operation="book",
+            nonce=NONCE,
+            contact=ENVELOPE.hex(),
+        ),
         tenant.asks_for_slot("moved", "duo", begins, ends, needs=[[room]], **buffers),
         tenant.asks_for_slot("open", "open", begins, ends, needs=[[studio], [limit]], party=2),
     ) == ["held", "confirmed", "held", "held"]
@@ -207,8 +219,17 @@ def _book_slots(tenant: Tenant) -> None:
     begins, ends = at("10:00", year=2020), at("11:00", year=2020)
     assert (
         tenant.admit(
-            tenant.asks_for_slot("past", "talk", begins, ends, solo=ana, nonce=NONCE),
-            tenant.asks_for_slot("past-open", "open", begins, ends, needs=[[studio], [limit]], party=2, nonce=NONCE),
+            tenant.asks_for_slot("past", "talk", begins, ends, solo=ana, nonce=NONCE, contact=ENVELOPE.hex()),
+            tenant.asks_for_slot(
+                "past-open",
+                "open",
+                begins,
+                ends,
+                needs=[[studio], [limit]],
+                party=2,
+                nonce=NONCE,
+                contact=ENVELOPE.hex(),
+            ),
         )
         == ["confirmed"] * 2
     )
@@ -221,8 +242,8 @@ def _book_group(tenant: Tenant) -> None:
     assert tenant.admit(
         tenant.asks("seat", schedule=monday, party=3, key="key-seat"),
         tenant.asks("seat-hold", schedule=monday, party=2),
-        tenant.asks("seat-moved", schedule=tuesday, party=4, nonce=NONCE),
-        tenant.asks("seat-gone", schedule=tuesday, party=6, nonce=NONCE),
+        tenant.asks("seat-moved", schedule=tuesday, party=4, nonce=NONCE, contact=ENVELOPE.hex()),
+        tenant.asks("seat-gone", schedule=tuesday, party=6, nonce=NONCE, contact=ENVELOPE.hex()),
     ) == ["held", "held", "confirmed", "confirmed"]
     assert tenant.commit("seat") == ["committed"]
     assert tenant.move(tenant.asks("seat-moved", schedule=monday), version=1) == "moved"

@@ -193,7 +193,7 @@ def test_an_error_of_ours_can_be_found(instance: Instance) -> None:
         psycopg.connect(instance.dsn, autocommit=True) as admin,
     ):
         body = wish(http) | {"guestEmail": MAIL, "guestPhone": PHONE, "guestName": NAME}
-        admin.execute("alter table bookings add constraint nobody check (guest_email is null) not valid")
+        admin.execute("alter table bookings add constraint nobody check (contact is null) not valid")
         try:
             answer = http.post("/api/booking/book", json=body)
         finally:
@@ -246,7 +246,7 @@ def test_nothing_of_anybody_is_logged(instance: Instance) -> None:
             http.get(f"/emotional-balance/booking/slot/{page}", params=form)
         http.request(NAME.partition(" ")[0], "/health", params=form)
         with psycopg.connect(instance.dsn, autocommit=True) as admin:
-            admin.execute("alter table bookings add constraint nobody check (guest_email is null) not valid")
+            admin.execute("alter table bookings add constraint nobody check (contact is null) not valid")
             try:
                 http.post("/api/booking/book", json=spoken | {"idempotencyKey": None}, headers=headers)
             finally:

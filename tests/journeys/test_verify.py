@@ -9,7 +9,7 @@ import pytest
 
 from holdfast.kernel.embedded import EmbeddedPostgres
 from holdfast.verify import VerifyError, Violation, checks, verify
-from journeys.damages import ANA, CLAIMS, NOWHERE, PLACES, Finding, booking, claims, of, row
+from journeys.damages import ANA, CLAIMS, CONTACTS, NOWHERE, PLACES, Finding, booking, claims, of, row
 from journeys.damages_of_history import HISTORY
 from journeys.damages_of_payments import MONEY
 from journeys.damages_of_series import SERIES
@@ -18,7 +18,18 @@ from journeys.practice import NEIGHBOUR, PRACTICE, Tenant, clone, open_practice,
 from journeys.references import REFERENCES, WITHOUT_FOREIGN_KEY
 from journeys.references_of_content import CONTENT_REFERENCES
 
-DAMAGES = PLACES | CLAIMS | HISTORY | SERIES | MONEY | WALLS | REFERENCES | CONTENT_REFERENCES | WITHOUT_FOREIGN_KEY
+DAMAGES = (
+    PLACES
+    | CONTACTS
+    | CLAIMS
+    | HISTORY
+    | SERIES
+    | MONEY
+    | WALLS
+    | REFERENCES
+    | CONTENT_REFERENCES
+    | WITHOUT_FOREIGN_KEY
+)
 
 # What looks like damage and is none.
 SOUND = {

@@ -19,6 +19,7 @@ from booking.opened import (
 )
 from holdfast.booking import bookings
 from holdfast.booking.admission import Answer, CommitAnswer, Request, instant, queries
+from holdfast.booking.contacts import Guest
 from holdfast.booking.errors import (
     AlreadyCancelled,
     CapacityExceeded,
@@ -28,7 +29,6 @@ from holdfast.booking.errors import (
     SlotConflict,
     VersionConflict,
 )
-from holdfast.booking.reservations import Guest
 from holdfast.booking.schedules import CapacityBelowTaken
 from holdfast.booking.schedules import set_capacity as set_schedule_capacity
 from holdfast.booking.views import ChangedView
@@ -36,6 +36,7 @@ from holdfast.catalog.errors import CapacityBelowPeak
 from holdfast.catalog.resources import set_capacity
 from holdfast.kernel.errors import TryLater
 from holdfast.kernel.ids import new_id
+from journeys.practice import ENVELOPE
 
 
 async def test_commit_and_expiry_cannot_both_win(practice: Practice) -> None:
@@ -306,7 +307,8 @@ async def test_a_repetition_meets_its_first_attempt(practice: Practice, app_uri:
     """A batch repeated while its first attempt is still on its way is answered like the first, and done once (B-1)."""
     snapshot = await practice.desk.snapshots.get(practice.business_id)
     assert snapshot is not None, "the business exists"
-    request = Request(id=new_id(), operation="book", party=2, ttl=60, nonce="ab" * 16 if books else None)
+    booked = {"nonce": "ab" * 16, "contact": ENVELOPE.hex()} if books else {}
+    request = Request(id=new_id(), operation="book", party=2, ttl=60, **booked)
     if wish == "schedule":
         request.schedule = await practice.add_schedule(3)
     else:

@@ -9,7 +9,8 @@ import pytest
 from booking.opened import HOUR_SECONDS, START, Practice, beside, count, outcomes
 from holdfast.booking.admission import Answer, instant
 from holdfast.booking.blocks import BlockView, Wanted, block, unblock
-from holdfast.booking.bookings import Contact, keyed
+from holdfast.booking.bookings import keyed
+from holdfast.booking.contacts import Contact
 from holdfast.booking.errors import CapacityExceeded, SlotConflict, TimeTaken
 from holdfast.booking.manual import Manual, book_manually
 from holdfast.booking.reservations import Wish

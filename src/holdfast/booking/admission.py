@@ -54,9 +54,9 @@ class Request(msgspec.Struct, omit_defaults=True, kw_only=True):
     currency: str | None = None
     timezone: str | None = None
     locale: str | None = None
-    email: str | None = None
-    phone: str | None = None
-    name: str | None = None
+    contact: str | None = None
+    email_index: str | None = None
+    phone_index: str | None = None
     nonce: str | None = None
 
 
@@ -93,14 +93,14 @@ class Made(msgspec.Struct):
 
 
 class CommitRequest(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """A reservation to be committed, with the contact it is committed for."""
+    """A reservation to be committed, with the sealed contact it is committed for."""
 
     id: UUID
-    email: str
+    contact: str
     nonce: str
     n: int = 0
-    phone: str | None = None
-    name: str | None = None
+    email_index: str | None = None
+    phone_index: str | None = None
     timezone: str | None = None
     locale: str | None = None
 
@@ -119,6 +119,7 @@ class CommitAnswer(msgspec.Struct, kw_only=True):
     service: UUID | None = None
     schedule: UUID | None = None
     nonce: str | None = None
+    plain_email: str | None = None
 
     def made(self) -> "Committed":
         """Return the appointment that the reservation became."""

@@ -14,13 +14,12 @@ do $$
 declare
     outdated regprocedure;
 begin
-    if to_regtype('admission_request') is not null then
-        drop type admission_request cascade;
-    end if;
-    -- These have got arguments since: a former one beside its successor would make every call ambiguous.
+    drop type if exists admission_request, commit_request cascade;
+    -- These have got arguments or another result since: a former one beside its successor would make every call
+    -- ambiguous, or stand in its way.
     for outdated in select p.oid::regprocedure from pg_proc p
                      where p.pronamespace = 'public'::regnamespace
-                       and p.proname in ('choose_resources', 'record_changes', 'move_booking')
+                       and p.proname in ('choose_resources', 'record_changes', 'move_booking', 'commit_reservations')
     loop
         execute format('drop function %s', outdated);
     end loop;
@@ -53,9 +52,20 @@ create type admission_request as (
     currency text,
     timezone text,
     locale text,
-    email text,                 -- contact and nonce are given when the booking is to be confirmed at once
-    phone text,
-    name text,
+    contact text,               -- an envelope in hex; contact and nonce are given when the booking is to be confirmed
+    email_index text,           -- at once, and the blind indexes, in hex too, as far as the contact has what they find
+    phone_index text,
+    nonce text
+);
+
+create type commit_request as (
+    n integer,
+    id uuid,
+    contact text,               -- as above
+    email_index text,
+    phone_index text,
+    timezone text,
+    locale text,
     nonce text
 );
 
@@ -269,6 +279,16 @@ language sql stable as $$
                               and case b.state when 'held' then b.expires_at > p_now end))
 $$;
 
+-- Refuses to lose a contact: a server of an earlier release, which still runs, gives it where nobody looks for it any more.
+create or replace function require_sealed(p_business_id uuid, p_sealed boolean) returns void
+language plpgsql as $$
+begin
+    if not p_sealed then
+        raise exception 'business %: a contact has to come sealed; stop the servers of the earlier release', p_business_id
+            using errcode = 'invalid_parameter_value';
+    end if;
+end $$;
+
 -- Admits a batch of requests; one answer for each: {n, outcome, ...}. Outcomes:
 --   held | confirmed   the places are taken; replayed: this key was answered before, here is the same answer
 --   key_reused         the key belongs to another request
@@ -286,6 +306,7 @@ set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off s
 declare
     v_now timestamptz := clock_timestamp();
     v_guard_seconds integer;
+    v_sealed boolean;
     v_held timestamptz;
     v_catalog bigint;
     v_requests admission_request[];
@@ -311,9 +332,10 @@ begin
     -- What the batch is made of decides which of the steps below have anything to do: each costs as much as a request.
     select array_agg(q order by q.n), coalesce(bool_or(q.schedule is not null), false),
            coalesce(bool_or(q.schedule is null), false), coalesce(bool_or(q.needs is not null), false),
-           max(q.guard_seconds)
-      into v_requests, v_any_schedule, v_any_slot, v_any_choice, v_guard_seconds
+           max(q.guard_seconds), bool_and(q.nonce is null or q.contact is not null)
+      into v_requests, v_any_schedule, v_any_slot, v_any_choice, v_guard_seconds, v_sealed
       from jsonb_populate_recordset(null::admission_request, p_requests) q;
+    perform require_sealed(p_business_id, v_sealed);
     v_outcome := array_fill(null::text, array[cardinality(v_requests)]);
     v_answer := array_fill(null::jsonb, array[cardinality(v_requests)]);
 
@@ -548,11 +570,12 @@ begin
             ), booked as (
                 insert into bookings (business_id, id, service_id, schedule_id, starts_at, ends_at, party_size, state,
                                       held_at, expires_at, confirmed_at, price_minor, currency, timezone, locale,
-                                      guest_email, guest_phone, guest_name, token_nonce)
+                                      contact, email_index, phone_index, token_nonce)
                 select p_business_id, a.id, a.service, a.schedule, a.begins, a.finishes, a.party, a.state,
                        v_held, a.expires, case when a.nonce is not null then v_held end,
                        a.costs, coalesce(a.currency, owner.currency), a.timezone, a.locale,
-                       a.email, a.phone, a.name, decode(a.nonce, 'hex')
+                       decode(a.contact, 'hex'), decode(a.email_index, 'hex'), decode(a.phone_index, 'hex'),
+                       decode(a.nonce, 'hex')
                   from answered a join businesses owner on owner.id = p_business_id
                  where a.key is null or a.id in (select written.booking_id from written)
                 returning id
@@ -635,58 +658,64 @@ language sql set timezone = 'UTC' as $$
                           where o.business_id = p_business_id and o.id = changed offset 0) b;
 $$;
 
--- Commits a batch of reservations: [{n, id, email, phone, name, timezone, locale, nonce}]. Guarded by state and by
--- the clock of the database in one UPDATE, so that expiry and commit cannot both win; claims are not touched, so
--- there is no moment at which the place is free. Outcomes: committed, repeated, expired, unknown.
-create or replace function commit_reservations(p_business_id uuid, p_requests jsonb) returns jsonb
+-- Commits a batch of reservations: [{n, id, contact, email_index, phone_index, timezone, locale, nonce}], with envelope,
+-- indexes and nonce in hex. Guarded by state and by the clock of the database in one UPDATE, so that expiry and commit
+-- cannot both win; claims are not touched, so there is no moment at which the place is free. Outcomes: committed,
+-- repeated, expired, unknown.
+create or replace function commit_reservations(p_business_id uuid, p_requests jsonb) returns json
 language plpgsql security definer
 set search_path = public, pg_temp set timezone = 'UTC' set lock_timeout = '5s'
 set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
-    v_asked jsonb;                      -- id -> the first request for it
-    v_ids uuid[];
+    v_requests commit_request[];
+    v_sealed boolean;
     v_committed uuid[];
+    v_first integer[];                  -- n of the request that has committed; another for the same finds it done
 begin
-    select jsonb_object_agg(first.id, first.wish), array_agg(first.id order by first.id) into v_asked, v_ids
-      from (select distinct on (1) (it ->> 'id')::uuid as id, it as wish
-              from jsonb_array_elements(p_requests) it order by 1, (it ->> 'n')::integer) first;
+    select array_agg(q), bool_and(q.contact is not null) into v_requests, v_sealed
+      from jsonb_populate_recordset(null::commit_request, p_requests) q;
+    perform require_sealed(p_business_id, v_sealed);
 
-    -- The primary key is read in the order of its values, which is the order of locks; each row is decided by what the
-    -- update finds when it has the lock.
-    with changed as (
+    -- In the order of ids, which is the order of locks; each row is decided by what the update finds when it has the
+    -- lock.
+    with asked as materialized (
+        select distinct on (q.id) q.* from unnest(v_requests) q order by q.id, q.n
+    ), changed as (
         update bookings b
            set state = 'confirmed', version = b.version + 1, confirmed_at = clock_timestamp(),
-               guest_email = v_asked -> b.id::text ->> 'email',
-               guest_phone = coalesce(v_asked -> b.id::text ->> 'phone', b.guest_phone),
-               guest_name = coalesce(v_asked -> b.id::text ->> 'name', b.guest_name),
-               timezone = coalesce(v_asked -> b.id::text ->> 'timezone', b.timezone),
-               locale = coalesce(v_asked -> b.id::text ->> 'locale', b.locale),
-               token_nonce = decode(v_asked -> b.id::text ->> 'nonce', 'hex')
-         where b.business_id = p_business_id and b.id = any (v_ids)
+               contact = decode(a.contact, 'hex'), contact_plain = false,
+               email_index = decode(a.email_index, 'hex'), phone_index = decode(a.phone_index, 'hex'),
+               guest_email = null, guest_phone = null, guest_name = null,
+               timezone = coalesce(a.timezone, b.timezone), locale = coalesce(a.locale, b.locale),
+               token_nonce = decode(a.nonce, 'hex')
+          from asked a
+         where b.business_id = p_business_id and b.id = a.id
            -- Not `state = 'held' and`: that would offer the index of all holds, and a table that has just begun to
            -- fill takes it.
            and case b.state when 'held' then b.expires_at > clock_timestamp() end
-        returning b.id
+        returning b.id, a.n
     )
-    select array_agg(id) into v_committed from changed;
+    select array_agg(id), array_agg(n) into v_committed, v_first from changed;
     if v_committed is not null then
         perform record_changes(p_business_id, v_committed, 'commit', 'held', 'client', null, 'AppointmentConfirmed');
     end if;
 
     return (
-        select jsonb_agg(jsonb_build_object(
+        select json_agg(json_build_object(
                    'n', q.n, 'id', q.id, 'state', b.state, 'starts', b.starts_at, 'ends', b.ends_at,
                    'version', b.version, 'party', b.party_size, 'service', b.service_id, 'schedule', b.schedule_id,
                    -- The token is for whom the appointment is, not for everybody who has heard of its id.
-                   'nonce', case when lower(q.email) = lower(b.guest_email) then encode(b.token_nonce, 'hex') end,
+                   -- Of a contact that is not sealed yet, the caller compares the e-mail address.
+                   'plain_email', b.guest_email,
+                   'nonce', case when b.guest_email is not null or b.email_index = decode(q.email_index, 'hex')
+                                 then encode(b.token_nonce, 'hex') end,
                    'outcome', case
                        -- What never was a hold is not there to be committed.
                        when b.id is null or b.expires_at is null then 'unknown'
-                       when q.id = any (v_committed) and v_asked -> q.id::text -> 'n' = q.n then 'committed'
+                       when q.n = any (v_first) then 'committed'
                        when b.state in ('held', 'expired', 'released') then 'expired'
                        else 'repeated' end))
-          from (select it -> 'n' as n, (it ->> 'id')::uuid as id, it ->> 'email' as email
-                  from jsonb_array_elements(p_requests) it) q
+          from unnest(v_requests) q
           left join lateral (select * from bookings o
                               where o.business_id = p_business_id and o.id = q.id offset 0) b on true);
 end $$;
@@ -1048,7 +1077,8 @@ declare
                               'businesses_with_spent_holds', 'move_booking', 'take_whole_resource',
                               'change_capacity', 'occupation', 'record_changes'];
     inner_parts text[] := array['booked_before', 'places_peak', 'claim_is_spent', 'take_seats', 'choose_resources',
-                                'withdraw_claims', 'bookings_beginning', 'key_answers', 'take_places'];
+                                'withdraw_claims', 'bookings_beginning', 'key_answers', 'take_places',
+                                'require_sealed'];
 begin
     for f in select p.oid::regprocedure from pg_proc p
               where p.pronamespace = 'public'::regnamespace and p.proname = any (entrances || inner_parts)

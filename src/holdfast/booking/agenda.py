@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from holdfast.booking.bookings import Booking
+from holdfast.booking.bookings import Booking, find_all
+from holdfast.booking.contacts import looked_for
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.lists import cursor_after, place_of
 from holdfast.kernel.sql import load
@@ -37,11 +38,11 @@ class Page:
 async def list_appointments(tx: Transaction, filters: Filters, *, cursor: str | None = None, limit: int = 100) -> Page:
     """Return appointments in order of start and id, which no change of another one disturbs.
 
-    `contact` is an e-mail address or a phone number to the letter. Raises ValidationFailed for a cursor that no page
-    has given.
+    `contact` is an e-mail address or a phone number, however it is cased or punctuated. Raises ValidationFailed for a
+    cursor that no page has given.
     """
     after, after_id = place_of(cursor)
-    values = {
+    values: dict[str, object] = {
         "business_id": tx.business_id,
         "from": filters.start,
         "to": filters.end,
@@ -49,11 +50,14 @@ async def list_appointments(tx: Transaction, filters: Filters, *, cursor: str | 
         "service_id": filters.service_id,
         "schedule_id": filters.schedule_id,
         "resource_id": filters.resource_id,
-        "contact": filters.contact,
         "after": after,
         "after_id": after_id,
         "limit": limit + 1,
     }
-    found = await tx.all(Booking, _SQL["list_appointments"], values)
+    if filters.contact is None:
+        found = await tx.all(Booking, _SQL["list_appointments"], values)
+    else:
+        values |= {"contact": filters.contact, **looked_for(await tx.keys(), filters.contact)}
+        found = await find_all(tx, [row["id"] for row in await tx.rows(_SQL["appointments_of"], values)])
     last = found[limit - 1] if len(found) > limit else None
     return Page(found[:limit], None if last is None else cursor_after(last.starts_at, last.id))

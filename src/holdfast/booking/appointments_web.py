@@ -8,7 +8,7 @@ from litestar import Response, get, patch, post
 from litestar.params import FromPath
 
 from holdfast.booking import bookings, views
-from holdfast.booking.bookings import Booking, Contact
+from holdfast.booking.bookings import Booking
 from holdfast.booking.calls import (
     Call,
     client_appointment,
@@ -19,25 +19,30 @@ from holdfast.booking.calls import (
     place_named,
 )
 from holdfast.booking.changes import cancel_appointment, once, reschedule
-from holdfast.booking.errors import NotesUnavailable
+from holdfast.booking.contacts import Contact, change_contact, person_of
 from holdfast.booking.history import told_in_words
+from holdfast.booking.notes import put_note
 from holdfast.identity.guards import Needs, staff_or_none
 from holdfast.identity.permissions import Permission
 from holdfast.kernel.audit import CLIENT, Actor
 from holdfast.kernel.documents import documented
-from holdfast.kernel.errors import ValidationFailed
+from holdfast.kernel.errors import Forbidden, ValidationFailed
 from holdfast.kernel.http import decode, json_response
 
 
 @get(
     "/api/booking/appointments/{appointment_id:str}",
     guards=[Needs(Permission.READ_APPOINTMENTS, or_client=True)],
-    opt=documented(query=("businessId",), answers=views.AppointmentView, security=("BookingToken", "StaffKey")),
+    opt=documented(
+        query=("businessId",),
+        answers=(views.StaffAppointmentView, views.AppointmentView),
+        security=("BookingToken", "StaffKey"),
+    ),
 )
 async def read_appointment(request: Call, appointment_id: FromPath[str]) -> Response[bytes]:
     """Return an appointment to the client whose token it is, or to staff."""
     booking = await _proven(request, appointment_id, request.headers.get("Booking-Token"))
-    return _appointment(booking)
+    return await _appointment(request, booking)
 
 
 @patch(
@@ -46,31 +51,39 @@ async def read_appointment(request: Call, appointment_id: FromPath[str]) -> Resp
     opt=documented(
         views.ChangeBody,
         headers=("Idempotency-Key", "If-Match"),
-        answers=(views.ChangedView, views.AppointmentView),
+        answers=(views.ChangedView, views.StaffAppointmentView, views.AppointmentView),
         security=("BookingToken", "StaffKey"),
     ),
 )
 async def change(request: Call, appointment_id: FromPath[str]) -> Response[bytes]:
-    """Move an appointment to another place, or change its contact.
+    """Move an appointment to another place, change its contact, or note something about it.
 
     Staff name the version that they saw. Who comes too late is told what was changed, by whom and when.
+    Notes are for staff to write.
     """
     data = decode(views.ChangeBody, await request.body())
     expected = expected_version(request, data.expected_version)
     zone = views.checked_zone(data.timezone)
     booking = await _proven(request, appointment_id, request.headers.get("Booking-Token"), data.business_id)
-    if data.note is not None:
-        raise NotesUnavailable
     contact = Contact(data.guest_email, data.guest_phone, data.guest_name, zone, data.locale)
     changes_contact = contact != Contact()
-    if data.moves == changes_contact:
-        raise ValidationFailed.at("body", "give either a new time (slotStart and slotEnd, or scheduleId) or a contact")
+    if [data.moves, changes_contact, data.note is not None].count(True) != 1:
+        raise ValidationFailed.at(
+            "body", "give one of: a new time (slotStart and slotEnd, or scheduleId), a contact, a note"
+        )
     desk, actor = desk_of(request), _actor(request)
+    if data.note is not None and actor.is_client:
+        raise Forbidden("Notes are for staff")
     async with _told(request, booking, expected):
+        if data.note is not None:
+            key = key_of(request, data, f"change note {booking.id}")
+            noting = partial(put_note, booking_id=booking.id, text=data.note, expected_version=expected, actor=actor)
+            noted = await once(desk.database, booking, key, views.ChangedView, noting)
+            return json_response(noted, headers={"ETag": f'"{noted.version}"'})
         if changes_contact:
             key = key_of(request, data, f"change contact {booking.id}")
             change = partial(
-                bookings.change_contact,
+                change_contact,
                 booking_id=booking.id,
                 contact=contact,
                 expected_version=expected,
@@ -79,7 +92,8 @@ async def change(request: Call, appointment_id: FromPath[str]) -> Response[bytes
             await once(desk.database, booking, key, views.ChangedView, change)
             # The kept answer names nobody; the contact is shown as it is now.
             async with desk.database.transaction(booking.business_id) as tx:
-                return _appointment(await bookings.read_appointment(tx, booking.id))
+                now = await bookings.read_appointment(tx, booking.id)
+            return await _appointment(request, now)
         key = key_of(request, data, f"reschedule {booking.id}")
         wish = place_named(data, key, booking.party_size, service_id=data.service_id or booking.service_id)
         moved = await reschedule(desk, booking, wish, expected_version=expected, reason=data.reason, actor=actor)
@@ -141,5 +155,7 @@ def _told(request: Call, booking: Booking, expected: int | None) -> AbstractAsyn
     return told_in_words(desk_of(request).database, booking.business_id, booking.id, expected)
 
 
-def _appointment(booking: Booking) -> Response[bytes]:
-    return json_response(views.AppointmentView.of(booking), headers={"ETag": f'"{booking.version}"'})
+async def _appointment(request: Call, booking: Booking) -> Response[bytes]:
+    person = person_of(await desk_of(request).database.keys(booking.business_id), booking)
+    view = views.AppointmentView if staff_or_none(request) is None else views.StaffAppointmentView
+    return json_response(view.of(booking, person), headers={"ETag": f'"{booking.version}"'})

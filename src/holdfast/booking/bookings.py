@@ -44,9 +44,12 @@ class Booking:
     currency: str
     timezone: str | None
     locale: str | None
+    contact: bytes | None
+    # In plain text, of a row of an earlier release that is not sealed yet.
     guest_email: str | None
     guest_phone: str | None
     guest_name: str | None
+    has_note: bool
     token_nonce: bytes | None
     now: datetime
     resource_ids: list[UUID]
@@ -79,17 +82,6 @@ class Keyed:
     operation: str
     hash: str
     guard_seconds: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """What of a client's contact changes; None leaves it."""
-
-    email: str | None = None
-    phone: str | None = None
-    name: str | None = None
-    timezone: str | None = None
-    locale: str | None = None
 
 
 def keyed(key: str | None, operation: str, request: bytes) -> Keyed:
@@ -210,31 +202,6 @@ async def cancel(
     await tx.run(queries["cancel_appointment"], {"business_id": tx.business_id, "id": booking_id})
     await tx.run(queries["free_places"], {"business_id": tx.business_id, "id": booking_id})
     await record(tx, before, "cancel", "AppointmentCancelled", actor, reason)
-    return await read_appointment(tx, booking_id)
-
-
-async def change_contact(
-    tx: Transaction, booking_id: UUID, contact: Contact, *, expected_version: int | None, actor: Actor = CLIENT
-) -> Booking:
-    """Change the contact of a confirmed appointment.
-
-    Raises what check_changeable raises but CancellationClosed, AppointmentNotFound.
-    """
-    before = await lock_appointment(tx, booking_id)
-    check_changeable(before, expected_version, actor, with_notice=False)
-    await tx.run(
-        queries["change_contact"],
-        {
-            "business_id": tx.business_id,
-            "id": booking_id,
-            "email": contact.email,
-            "phone": contact.phone,
-            "name": contact.name,
-            "timezone": contact.timezone,
-            "locale": contact.locale,
-        },
-    )
-    await record(tx, before, "change_contact", "AppointmentUpdated", actor, None)
     return await read_appointment(tx, booking_id)
 
 

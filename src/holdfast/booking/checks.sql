@@ -357,3 +357,22 @@ select s.business_id, array[s.id, s.target_id::text] as ids,
   left join targets t on t.kind = s.kind and t.id = s.target_id
  -- That the owner of a claim exists nowhere is what claims_have_one_owner tells.
  where t.id is not null or s.source <> 'claim' or s.kind = 'resource';
+
+-- name: contacts_are_sealed
+-- Invariant 8: no contact is left in plain text. After an upgrade the worker seals what an earlier release has left;
+-- until it has done so, this tells how much there is to do.
+select b.business_id, array[]::text[] as ids,
+       concat(count(*), ' bookings have their contact in plain text still: the worker seals them, let it run') as problem
+  from bookings b
+ where b.contact_plain
+ group by b.business_id;
+
+-- name: contacts_are_ciphertext
+-- Invariant 8: what is sealed has the form of an envelope, and has an index of the right length to be found by.
+select b.business_id, array[b.id::text] as ids,
+       concat('booking ', b.id, ' has what is no ciphertext where its contact or its note should be') as problem
+  from bookings b
+ where (substring(b.contact from 1 for 4) <> '\x68666531' or octet_length(b.contact) < 36
+        or substring(b.note from 1 for 4) <> '\x68666531' or octet_length(b.note) < 36
+        or octet_length(b.email_index) <> 16 or octet_length(b.phone_index) <> 16
+        or not b.contact_plain and num_nonnulls(b.guest_email, b.guest_phone, b.guest_name) > 0);

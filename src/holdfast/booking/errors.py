@@ -147,13 +147,6 @@ class OutcomeTooEarly(UserError):
     code, status, message = "outcome_too_early", 409, "This appointment has not started yet"
 
 
-class NotesUnavailable(UserError):
-    """Notes about people are kept as ciphertext only, and this release cannot encrypt them; nothing was changed."""
-
-    code, status = "notes_unavailable", 422
-    message = "Notes cannot be kept yet: they will be stored encrypted only. Nothing was changed"
-
-
 class TimeTaken(UserError):
     """The resource is taken in this time; `details.conflicts` says by what, from when to when."""
 

@@ -24,6 +24,7 @@ _WORDS = {
     "book": "booked",
     "reschedule": "moved to {start:%Y-%m-%d %H:%M} UTC",
     "change_contact": "given another contact",
+    "change_note": "noted about",
     "cancel": "cancelled",
     "refund": "refunded",
     "outcome": "marked as {to_status}",

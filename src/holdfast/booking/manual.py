@@ -6,7 +6,8 @@ from functools import partial
 import msgspec
 
 from holdfast.booking.admission import Request
-from holdfast.booking.bookings import Booking, Contact, find_answer, keep_answer, read_appointment
+from holdfast.booking.bookings import Booking, find_answer, keep_answer, read_appointment
+from holdfast.booking.contacts import Contact, Person, put_person
 from holdfast.booking.errors import (
     CapacityExceeded,
     IdempotencyKeyReused,
@@ -16,7 +17,6 @@ from holdfast.booking.errors import (
 )
 from holdfast.booking.reservations import Place, Reservations, Wish
 from holdfast.booking.terms import OVERRIDE, STAFF
-from holdfast.booking.tokens import new_nonce
 from holdfast.booking.views import ChangedView
 from holdfast.identity.staff import Staff
 from holdfast.kernel.database import Transaction
@@ -108,11 +108,8 @@ async def _book(
         schedule=wish.schedule_id,
         timezone=contact.timezone,
         locale=contact.locale,
-        email=contact.email,
-        phone=contact.phone,
-        name=contact.name,
-        nonce=new_nonce().hex(),
     )
+    put_person(request, await tx.keys(), Person(contact.email, contact.phone, contact.name))
     if place is not None:
         desk.put_place(request, place)
         if request.solo is not None:

@@ -35,7 +35,8 @@ select forget_keys(%(limit)s::integer);
 -- name: find_bookings
 select b.business_id, b.id, b.service_id, b.schedule_id, b.starts_at, b.ends_at, b.party_size, b.state, b.version,
        b.held_at, b.expires_at, b.price_minor, b.currency, b.timezone, b.locale,
-       b.guest_email, b.guest_phone, b.guest_name, b.token_nonce, clock_timestamp() as now,
+       b.contact, b.guest_email, b.guest_phone, b.guest_name, b.note is not null as has_note, b.token_nonce,
+       clock_timestamp() as now,
        array(select distinct c.resource_id from claims c
               join resources r on r.business_id = c.business_id and r.id = c.resource_id and r.kind <> 'pool'
              where c.business_id = b.business_id and c.booking_id = b.id order by 1) as resource_ids,
@@ -69,9 +70,10 @@ update bookings set state = 'cancelled', version = version + 1
 
 -- name: change_contact
 update bookings
-   set guest_email = coalesce(%(email)s::text, guest_email), guest_phone = coalesce(%(phone)s::text, guest_phone),
-       guest_name = coalesce(%(name)s::text, guest_name), timezone = coalesce(%(timezone)s::text, timezone),
-       locale = coalesce(%(locale)s::text, locale), version = version + 1
+   set contact = %(contact)s::bytea, email_index = %(email_index)s::bytea, phone_index = %(phone_index)s::bytea,
+       contact_plain = false, guest_email = null, guest_phone = null, guest_name = null,
+       timezone = coalesce(%(timezone)s::text, timezone), locale = coalesce(%(locale)s::text, locale),
+       version = version + 1
  where business_id = %(business_id)s and id = %(id)s and state = 'confirmed';
 
 -- name: free_places

@@ -18,7 +18,6 @@ from holdfast.booking.admission import (
     Admission,
     Answer,
     CommitAnswer,
-    CommitRequest,
     Request,
     instant,
     place_of,
@@ -26,6 +25,7 @@ from holdfast.booking.admission import (
 )
 from holdfast.booking.alternatives import find_alternatives
 from holdfast.booking.bookings import Keyed, find_answer
+from holdfast.booking.contacts import Guest, for_whom, put_person
 from holdfast.booking.errors import (
     CapacityExceeded,
     IdempotencyKeyReused,
@@ -41,7 +41,7 @@ from holdfast.booking.errors import (
 from holdfast.booking.guard import ContactGuard
 from holdfast.booking.measures import CONFLICTS
 from holdfast.booking.terms import PUBLIC, Terms
-from holdfast.booking.tokens import BookingTokens, new_nonce
+from holdfast.booking.tokens import BookingTokens
 from holdfast.catalog.services import Service
 from holdfast.identity.errors import UnknownBusiness
 from holdfast.kernel.database import Database
@@ -62,17 +62,6 @@ _refusals: dict[str, type[UserError]] = {
     "started": ScheduleStarted,
     "prepay": PaymentsUnavailable,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Guest:
-    """Whom an appointment is for."""
-
-    email: str
-    phone: str | None = None
-    name: str | None = None
-    timezone: str | None = None
-    locale: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +120,8 @@ class Reservations:
         capability; TryLater and OutcomeUnknown.
         """
         if wish.schedule_id is not None:
-            return await self._admit(business_id, wish, _request_of(wish), None)
+            request = await self._for_guest(business_id, wish, _request_of(wish))
+            return await self._admit(business_id, wish, request, None)
         for _ in range(_STALE_TRIES):
             try:
                 place = await self.find_place(business_id, wish)
@@ -141,7 +131,8 @@ class Reservations:
                 if replayed is not None:
                     return replayed
                 raise
-            answer = await self._admit(business_id, wish, self._slot_request(wish, place), place)
+            request = await self._for_guest(business_id, wish, self._slot_request(wish, place))
+            answer = await self._admit(business_id, wish, request, place)
             if answer.outcome != "stale":
                 if answer.outcome != "replayed":
                     self.tell_selected(business_id, wish, place)
@@ -163,15 +154,7 @@ class Reservations:
 
         Raises ReservationNotFoundOrExpired (404, 410), TryLater, OutcomeUnknown.
         """
-        request = CommitRequest(
-            id=reservation_id,
-            email=guest.email,
-            phone=guest.phone,
-            name=guest.name,
-            timezone=guest.timezone,
-            locale=guest.locale,
-            nonce=new_nonce().hex(),
-        )
+        request = guest.commit_of(await self.database.keys(business_id), reservation_id)
         try:
             answer = await self.admission.commit(business_id, request)
         except OutcomeUnknown:
@@ -182,7 +165,7 @@ class Reservations:
             raise ReservationNotFoundOrExpired.gone()
         if answer.outcome == "unknown":
             raise ReservationNotFoundOrExpired
-        return answer
+        return for_whom(answer, guest.email)
 
     def tell_selected(self, business_id: UUID, wish: Wish, place: Place) -> None:
         """Tell that a slot was chosen and is held, or booked already when the wish names a guest."""
@@ -299,6 +282,14 @@ class Reservations:
         snapshot = await self.snapshots.get(business_id)
         return answer if snapshot is None else without_pools(answer, snapshot)
 
+    async def _for_guest(self, business_id: UUID, wish: Wish, request: Request) -> Request:
+        """Return a request to book at once, the contact sealed, where the wish names a guest."""
+        guest = wish.guest
+        if guest is not None:
+            put_person(request, await self.database.keys(business_id), guest.person)
+            request.timezone, request.locale = guest.timezone or wish.timezone, guest.locale
+        return request
+
     def put_place(self, request: Request, place: Place) -> None:
         """Write into a request which place it is for: of the eligible in turn, and the least busy of them first."""
         leaders, *others = place.eligible
@@ -391,7 +382,7 @@ def raise_too(outcome: str) -> NoReturn:
 
 
 def _request_of(wish: Wish) -> Request:
-    request = Request(
+    return Request(
         id=new_id(),
         operation=wish.key.operation,
         party=wish.party,
@@ -402,9 +393,3 @@ def _request_of(wish: Wish) -> Request:
         ttl=wish.ttl_seconds,
         timezone=wish.timezone,
     )
-    if wish.guest is not None:
-        guest = wish.guest
-        request.email, request.phone, request.name = guest.email, guest.phone, guest.name
-        request.timezone, request.locale = guest.timezone or wish.timezone, guest.locale
-        request.nonce = new_nonce().hex()
-    return request

@@ -9,10 +9,10 @@ from uuid import UUID
 
 import msgspec
 
-from holdfast.booking.admission import CommitAnswer, CommitRequest
+from holdfast.booking.admission import CommitAnswer
 from holdfast.booking.bookings import Booking, Keyed, check_changeable, find_all, find_answer, keep_answer
+from holdfast.booking.contacts import Guest, for_whom
 from holdfast.booking.errors import AppointmentNotFound, NotChangeable, ReservationNotFoundOrExpired, SeriesNotFound
-from holdfast.booking.reservations import Guest
 from holdfast.booking.series import queries
 from holdfast.booking.series_views import CancelledItemView, CancelledSeriesView, status_of
 from holdfast.booking.states import UNCOMMITTED, BookingState
@@ -67,21 +67,11 @@ async def commit_series(tx: Transaction, series_id: UUID, guest: Guest) -> Commi
     nothing is held, or with `details.expired` when something has run out.
     """
     await find_series(tx, series_id)
-    requests = [
-        CommitRequest(
-            n=n,
-            id=booking_id,
-            email=guest.email,
-            phone=guest.phone,
-            name=guest.name,
-            timezone=guest.timezone,
-            locale=guest.locale,
-            nonce=new_nonce().hex(),
-        )
-        for n, booking_id in enumerate(await _ids(tx, series_id), 1)
-    ]
+    keys = await tx.keys()
+    requests = [guest.commit_of(keys, booking_id, n) for n, booking_id in enumerate(await _ids(tx, series_id), 1)]
     values = {"business_id": tx.business_id, "requests": msgspec.json.encode(requests).decode()}
-    answers = sorted(_decode_commits(await tx.value(queries["commit_holds"], values)), key=lambda answer: answer.n)
+    told = _decode_commits(await tx.value(queries["commit_holds"], values))
+    answers = sorted((for_whom(answer, guest.email) for answer in told), key=lambda answer: answer.n)
     expired = [a for a in answers if a.outcome == "expired" and a.state != BookingState.RELEASED]
     appointments = [a for a in answers if a.outcome in ("committed", "repeated")]
     if expired or not appointments:

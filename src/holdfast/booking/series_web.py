@@ -9,8 +9,9 @@ from litestar.params import FromPath
 from holdfast.booking import series, series_changes, views
 from holdfast.booking.bookings import keyed
 from holdfast.booking.calls import Call, desk_of, key_of, located, tenancy_of
+from holdfast.booking.contacts import Guest
 from holdfast.booking.errors import ReservationNotFoundOrExpired, SeriesNotFound, UnknownService
-from holdfast.booking.reservations import Guest, Wish
+from holdfast.booking.reservations import Wish
 from holdfast.booking.series_views import (
     CancelledSeriesView,
     CommittedSeriesView,

@@ -21,6 +21,7 @@ declare
     v_chosen uuid[];
     v_outcome text;
 begin
+    perform require_sealed(p_business_id, q.contact is not null);
     if q.schedule is null then
         v_chosen := choose_resources(p_business_id, q.needs, q.days, q.starts, v_claims, q.party, v_now,
                                      '[]', null,
@@ -58,10 +59,11 @@ begin
     if v_outcome is null then
         insert into bookings (business_id, id, service_id, schedule_id, starts_at, ends_at, party_size, state,
                               held_at, confirmed_at, price_minor, currency, timezone, locale,
-                              guest_email, guest_phone, guest_name, token_nonce)
+                              contact, email_index, phone_index, token_nonce)
         select p_business_id, q.id, q.service, q.schedule, q.starts, q.ends, q.party, 'confirmed',
                v_now, v_now, coalesce(q.price, v_program.price_minor), coalesce(q.currency, owner.currency),
-               q.timezone, q.locale, q.email, q.phone, q.name, decode(q.nonce, 'hex')
+               q.timezone, q.locale, decode(q.contact, 'hex'), decode(q.email_index, 'hex'),
+               decode(q.phone_index, 'hex'), decode(q.nonce, 'hex')
           from businesses owner where owner.id = p_business_id;
         perform record_changes(p_business_id, array[q.id], 'book', null, 'staff', p_reason, 'AppointmentConfirmed',
                                '{}', p_actor_id);

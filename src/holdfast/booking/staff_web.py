@@ -12,7 +12,7 @@ from holdfast.availability.walltime import day_bounds
 from holdfast.booking import outcomes, views
 from holdfast.booking.admission import instant
 from holdfast.booking.agenda import Filters, list_appointments
-from holdfast.booking.bookings import Booking, Contact
+from holdfast.booking.bookings import Booking
 from holdfast.booking.calls import (
     Call,
     desk_of,
@@ -22,10 +22,12 @@ from holdfast.booking.calls import (
     place_named,
 )
 from holdfast.booking.changes import once
+from holdfast.booking.contacts import Contact, person_of
 from holdfast.booking.history import told_in_words
 from holdfast.booking.manual import Manual, book_manually, token_of
+from holdfast.booking.notes import read_note
 from holdfast.booking.states import UNCOMMITTED, BookingState
-from holdfast.identity.calls import own_business
+from holdfast.identity.calls import may_read_confided, own_business
 from holdfast.identity.guards import Needs, staff_of
 from holdfast.identity.permissions import Permission
 from holdfast.kernel.database import Transaction
@@ -96,7 +98,7 @@ class RefundedView(views.ChangedView, kw_only=True):
 class AppointmentsView(msgspec.Struct, rename="camel"):
     """A page of appointments in order of their start; `nextCursor` leads to the next one."""
 
-    appointments: list[views.AppointmentView]
+    appointments: list[views.StaffAppointmentView]
     next_cursor: str | None
 
 
@@ -116,7 +118,7 @@ async def appointments(request: Call) -> Response[bytes]:
     """Return the appointments of the business that begin in a range, in order of time.
 
     `from` and `to` (exclusive) are instants, or local dates of the business. `status` is one or several, with commas
-    between. `contact` is an e-mail address or a phone number, to the letter.
+    between. `contact` is an e-mail address or a phone number, however it is cased or punctuated.
     """
     asked = request.query_params
     business_id = own_business(staff_of(request), _id_in(asked.get("businessId"), "businessId"))
@@ -135,7 +137,8 @@ async def appointments(request: Call) -> Response[bytes]:
     limit = number_in(asked.get("limit"), "limit", 100, 1, _MAX_LIMIT)
     async with desk_of(request).database.transaction(business_id) as tx:
         page = await list_appointments(tx, filters, cursor=asked.get("cursor") or None, limit=limit)
-    shown = [views.AppointmentView.of(booking) for booking in page.appointments]
+        keys = await tx.keys()
+    shown = [views.StaffAppointmentView.of(booking, person_of(keys, booking)) for booking in page.appointments]
     return json_response(AppointmentsView(shown, page.next_cursor))
 
 
@@ -226,7 +229,22 @@ async def refund(request: Call, appointment_id: FromPath[str]) -> Response[bytes
         return json_response(await once(database, booking, key, RefundedView, change))
 
 
-handlers = [appointments, book_by_hand, outcome, refund]
+@get(
+    "/api/admin/appointments/{appointment_id:str}/note",
+    guards=[Needs(Permission.READ_APPOINTMENTS)],
+    opt=documented(query=("businessId",), answers=views.NoteView, security="StaffKey"),
+)
+async def note(request: Call, appointment_id: FromPath[str]) -> Response[bytes]:
+    """Return what staff have noted about an appointment; who reads it is written down."""
+    staff = staff_of(request)
+    booking = await own_appointment(request, staff, appointment_id)
+    if not may_read_confided(staff, booking.resource_ids):
+        raise Forbidden("Only an owner and whom the client comes to may read what is noted about them")
+    text = await desk_of(request).database.run(booking.business_id, lambda tx: read_note(tx, booking.id, staff.actor))
+    return json_response(views.NoteView(appointment_id=booking.id, note=text))
+
+
+handlers = [appointments, book_by_hand, outcome, refund, note]
 
 
 def _id_in(text: str | None, field: str) -> UUID | None:

@@ -10,6 +10,7 @@ import msgspec
 from holdfast.availability.walltime import UnknownTimeZone, check_zone
 from holdfast.booking.admission import Answer, CommitAnswer
 from holdfast.booking.bookings import Booking
+from holdfast.booking.contacts import Person
 from holdfast.kernel import contacts
 from holdfast.kernel.errors import ValidationFailed
 from holdfast.kernel.http import MAX_KEY_LENGTH, Instant, Key, Line, decode, encode_plain, worded
@@ -19,6 +20,7 @@ _TEXT = worded(r"^[^\x00]*$(?![\s\S])", "must not have the character NUL")
 Email = contacts.Email
 Phone = contacts.Phone
 Locale = contacts.Locale
+Note = Annotated[str, msgspec.Meta(max_length=10_000, pattern=_TEXT)]
 Reason = Annotated[str, msgspec.Meta(max_length=500, pattern=_TEXT)]
 TtlMinutes = Annotated[int, msgspec.Meta(ge=1, le=1_440)]
 TtlSeconds = Annotated[int, msgspec.Meta(ge=1, le=86_400)]
@@ -132,14 +134,14 @@ class CancelBody(KeyedBody, kw_only=True):
 
 
 class ChangeBody(PlaceBody, kw_only=True):
-    """A new place, or a changed contact, of an appointment. A note is refused: it could not be encrypted yet."""
+    """A new place, a changed contact, or a note of staff about an appointment; an empty note removes the one before."""
 
     guest_email: Email | None = None
     guest_phone: Phone | None = None
     guest_name: Line | None = None
     locale: Locale | None = None
     timezone: Line | None = None
-    note: Annotated[str, msgspec.Meta(max_length=10_000)] | None = None
+    note: Note | None = None
     reason: Reason | None = None
     expected_version: int | None = None
 
@@ -306,7 +308,7 @@ class CommittedView(msgspec.Struct, rename="camel", kw_only=True):
 
 
 class AppointmentView(PlaceView, rename="camel", kw_only=True):
-    """An appointment with its contact: for its client only."""
+    """An appointment with its contact: for its client, and for staff."""
 
     appointment_id: UUID
     price_minor: int
@@ -318,8 +320,8 @@ class AppointmentView(PlaceView, rename="camel", kw_only=True):
     guest_name: str | None
 
     @classmethod
-    def of(cls, booking: Booking) -> "AppointmentView":
-        """Return an appointment as its row tells."""
+    def of(cls, booking: Booking, person: Person) -> "AppointmentView":
+        """Return an appointment as its row tells, and whom it is for."""
         return cls(
             appointment_id=booking.id,
             status=booking.state,
@@ -328,10 +330,29 @@ class AppointmentView(PlaceView, rename="camel", kw_only=True):
             currency=booking.currency,
             timezone=booking.timezone,
             locale=booking.locale,
-            guest_email=booking.guest_email,
-            guest_phone=booking.guest_phone,
-            guest_name=booking.guest_name,
+            guest_email=person.email,
+            guest_phone=person.phone,
+            guest_name=person.name,
         )
+
+
+class StaffAppointmentView(AppointmentView, kw_only=True):
+    """An appointment as staff see it; what is noted about it has a call of its own, for those who may read it."""
+
+    has_note: bool
+
+    @classmethod
+    def of(cls, booking: Booking, person: Person) -> "StaffAppointmentView":
+        """Return an appointment as its row tells, and whom it is for."""
+        shown = msgspec.structs.asdict(AppointmentView.of(booking, person))
+        return cls(**shown, has_note=booking.has_note)
+
+
+class NoteView(msgspec.Struct, rename="camel", kw_only=True):
+    """What staff have noted about an appointment; null when nothing is noted."""
+
+    appointment_id: UUID
+    note: str | None
 
 
 class ChangedView(PlaceView, rename="camel", kw_only=True):

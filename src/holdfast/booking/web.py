@@ -10,9 +10,10 @@ from holdfast.booking import bookings, views
 from holdfast.booking.admission import Answer
 from holdfast.booking.bookings import keyed
 from holdfast.booking.calls import Call, desk_of, key_of, located, place_named, tenancy_of
+from holdfast.booking.contacts import Guest
 from holdfast.booking.errors import ReservationNotFoundOrExpired, SlotConflict, UnknownSchedule, UnknownService
 from holdfast.booking.places import places_left
-from holdfast.booking.reservations import Guest, Wish
+from holdfast.booking.reservations import Wish
 from holdfast.identity.errors import UnknownBusiness
 from holdfast.kernel.about import BOOKING_ID, note
 from holdfast.kernel.documents import documented

@@ -181,6 +181,19 @@ def examine_backfills(connection: Connection) -> Iterator[Finding]:
     yield from backfill_findings(backfills.pending(connection))
 
 
+def contacts(plain: int) -> Finding:
+    """Judge whether clients' contacts are ciphertext."""
+    if plain == 0:
+        return ok("contacts", "the contacts of clients are encrypted")
+    advice = "Let a worker run: it encrypts what an earlier release wrote. Backups made before have it in plain text."
+    return warning("contacts", f"{plain} bookings have their contact in plain text still", advice, plain=plain)
+
+
+def examine_contacts(connection: Connection) -> Finding:
+    """Look how many contacts an earlier release has left in plain text."""
+    return contacts(int(_value(connection, "plain_contacts")))
+
+
 def _clock(connection: Connection) -> Finding:
     asked, ticks = time.time(), time.monotonic()
     there = float(_value(connection, "clock"))

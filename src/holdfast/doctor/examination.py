@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 
 from holdfast import config
-from holdfast.doctor.database import examine_backfills, examine_database, examine_worker
+from holdfast.doctor.database import examine_backfills, examine_contacts, examine_database, examine_worker
 from holdfast.doctor.findings import Finding, problem
 from holdfast.doctor.machine import examine_machine
 from holdfast.doctor.zones import examine_zones
@@ -37,6 +37,7 @@ def _database(settings: config.Settings) -> Iterator[Finding]:
             if all(each.level == "ok" for each in found if each.check in {"migrations", "role"}):
                 yield examine_worker(connection)
                 yield from examine_backfills(connection)
+                yield examine_contacts(connection)
                 yield from examine_zones(connection)
     except (EmbeddedPostgresError, psycopg.OperationalError) as error:
         advice = (

@@ -31,6 +31,9 @@ select rolname as name, rolcanlogin as logs_in, rolsuper as is_super, rolbypassr
 -- name: swept_seconds_ago
 select extract(epoch from clock_timestamp() - finished_at)::float8 from heartbeats where job = 'cleanup-reservations';
 
+-- name: plain_contacts
+select count(*) from bookings where contact_plain;
+
 -- name: zones
 -- Each zone that somebody's opening hours or programs are in.
 select timezone as zone, 'business ' || slug as place from businesses

@@ -182,6 +182,11 @@ class Database:
         """Return the pool's own counters, for metrics."""
         return self._pool.get_stats()
 
+    async def keys(self, business_id: UUID) -> TenantKeys:
+        """Return what seals and opens the personal data of a business; without waiting when they are at hand."""
+        assert self._keyring is not None, "the database was opened without a master key"
+        return self._keyring.at_hand(business_id) or await self._keyring.of(business_id)
+
     @asynccontextmanager
     async def transaction(self, business_id: UUID | None = None) -> AsyncIterator[Transaction]:
         """Run the body in one transaction: committed at its end, rolled back when it raises.

@@ -19,10 +19,11 @@ from holdfast.availability.snapshots import Snapshot
 from holdfast.availability.walltime import local_day, zones
 from holdfast.booking import bookings, views
 from holdfast.booking.bookings import Booking, keyed
+from holdfast.booking.contacts import Guest
 from holdfast.booking.errors import ReservationNotFoundOrExpired, SlotConflict, UnknownService
 from holdfast.booking.free_time import free_days
 from holdfast.booking.pages.rendering import Page, page_of, render
-from holdfast.booking.reservations import Guest, Reservations, Wish
+from holdfast.booking.reservations import Reservations, Wish
 from holdfast.booking.states import LIVE, UNCOMMITTED, BookingState
 from holdfast.booking.tracked import SLOTS_VIEWED
 from holdfast.catalog.resources import Resource
