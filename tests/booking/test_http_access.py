@@ -196,6 +196,33 @@ def test_staff_read_an_appointment(clients: Clients, keys: dict[Role, str], day:
     assert clients.http.get(appointment_path(made), headers=proxied).status_code == 200, "a client behind a proxy"
 
 
+def test_the_token_of_a_booking_goes_before_a_cookie(
+    clients: Clients, proofs: dict[tuple[Role, str], Headers], day: date
+) -> None:
+    """A browser that is signed in and shows the token of a booking is its client: the token decides alone (H-4)."""
+    made = clients.booked("intro-call", clients.slots("intro-call", day)[0])
+    editor = {"Cookie": proofs[(Role.EDITOR, "login")]["Cookie"]}
+    problem(clients.http.get(appointment_path(made), headers=editor), 403, "forbidden")
+    token = {"Booking-Token": made["cancellationToken"]}
+    assert clients.http.get(appointment_path(made), headers=editor | token).status_code == 200
+    owner = {"Cookie": proofs[(Role.OWNER, "login")]["Cookie"], "Booking-Token": "x"}
+    problem(clients.http.get(appointment_path(made), headers=owner), 401, "authentication_required")
+
+
+def test_a_late_change_tells_which_user_was_first(
+    clients: Clients, proofs: dict[tuple[Role, str], Headers], day: date
+) -> None:
+    """Who comes too late with a change is told the name of the user who came first (B-15)."""
+    made = clients.booked("intro-call", clients.slots("intro-call", day)[0])
+    owner, late = proofs[(Role.OWNER, "login")], proofs[(Role.ASSISTANT, "key")]
+    path, seen = appointment_path(made), {"If-Match": f'"{made["version"]}"'}
+    first = clients.http.patch(path, json={"guestName": "A. Guest"}, headers=owner | seen)
+    assert first.status_code == 200, first.text
+    refused = clients.http.patch(path, json={"guestName": "B. Guest"}, headers=late | seen)
+    [change] = problem(refused, 409, "CONFLICT")["details"]["changes"]
+    assert (change["by"], change["byName"]) == ("staff", "Guest")
+
+
 @pytest_asyncio.fixture
 async def practice(app_uri: str) -> AsyncIterator[Practice]:
     """A business beside the one whose staff call."""
