@@ -13,6 +13,7 @@ import psycopg
 import pytest
 import structlog
 
+from booking.hostile import NOT_OBJECTS
 from booking.served import Clients, Json, problem, wrong_fields
 from booking.staffed import bearer, make_key
 from holdfast import config, web
@@ -134,6 +135,17 @@ def test_a_quiz_needs_every_answer(author: Author, clients: Clients) -> None:
     for where, name in ((other, run), (made, str(uuid4())), (made, "nothing"), ({"slug": "a%00b"}, run)):
         problem(author.finish(where, name, {"answers": answers("no", "no")}), 404, "not_found")
     assert author.finish(made, run, {"answers": answers("no", "no")}).status_code == 200
+
+
+@pytest.mark.parametrize("body", NOT_OBJECTS.values(), ids=NOT_OBJECTS)
+def test_what_is_no_object_is_refused(author: Author, clients: Clients, body: bytes) -> None:
+    """Whatever is no JSON object neither begins a run nor ends one: it is 400 (H-1)."""
+    made = author.published(quiz(1))
+    run = author.start(made)
+    for path in (f"{PUBLIC}/{made['slug']}/runs", f"{PUBLIC}/{made['slug']}/runs/{run}/finish"):
+        problem(clients.http.post(path, content=body), 400, "validation_failed")
+    counted = "select count(*), count(finished_at) from interactive_runs where definition_id = %s"
+    assert clients.sql(counted, made["id"]) == [(1, 0)]
 
 
 def test_answers_are_nowhere_in_the_database(author: Author, clients: Clients) -> None:
