@@ -1,4 +1,4 @@
-"""Texts with placeholders: `{{ name }}`, and nothing else that could run, loop or read (ADR 30).
+"""Texts with placeholders: `{{ name }}`, and nothing else that could run, loop or read (ADR 27).
 
 Two braces that are no placeholder are an error, so that a slip is seen when a text is written and not when it is sent.
 """
