@@ -7,6 +7,7 @@ from litestar import Response, get, post
 
 from holdfast.booking import views
 from holdfast.booking.calls import Call, client_appointment, desk_of, tenancy_of
+from holdfast.booking.contacts import person_of
 from holdfast.identity import consents
 from holdfast.identity.consents import Act, Entry, Kind, Proof, Said
 from holdfast.identity.guards import Needs, staff_of
@@ -159,18 +160,18 @@ handlers = [give, withdraw, consents_of, write_down]
 
 
 async def _said(request: Call, data: WithdrawBody, said: Said) -> Response[bytes]:
+    booking = None
     if data.booking_id is None:
-        business_id = (await tenancy_of(request).named(data.business)).id
-        email, phone, proof = data.email, data.phone, Proof.CLAIMED
+        business_id, proof = (await tenancy_of(request).named(data.business)).id, Proof.CLAIMED
     else:
         if data.email is not None or data.phone is not None:
             raise ValidationFailed.at("bookingId", "says who it is: give no email or phone beside it")
         booking = await client_appointment(request, data.booking_id, request.headers.get("Booking-Token"))
         business_id, proof = booking.business_id, Proof.BOOKING
-        email, phone = booking.guest_email, booking.guest_phone
     async with desk_of(request).database.transaction(business_id) as tx:
-        subjects = _subjects(await tx.keys(), email, phone)
-        entries = await consents.record_consent(tx, subjects, said, proof)
+        keys = await tx.keys()
+        named = data if booking is None else person_of(keys, booking)
+        entries = await consents.record_consent(tx, _subjects(keys, named.email, named.phone), said, proof)
     return json_response(ConsentView.of(entries[0]), 201)
 
 
