@@ -47,6 +47,9 @@ from holdfast.booking.tokens import BookingTokens
 from holdfast.content import library_web as content_library_web
 from holdfast.content import public_web as content_public_web
 from holdfast.content import web as content_web
+from holdfast.crm import links_web
+from holdfast.crm import public_web as leads_public_web
+from holdfast.crm import staff_web as leads_web
 from holdfast.identity import login_web, users_web
 from holdfast.identity.cookies import Cookies
 from holdfast.identity.entrance import Entrance
@@ -62,6 +65,9 @@ from holdfast.kernel.http import MAX_BODY_BYTES, json_response, render_error
 from holdfast.kernel.observed import Observed
 from holdfast.kernel.privacy import Keyring
 from holdfast.kernel.publication import Publication, folder_of_supervisor
+from holdfast.moderation import public_web as questions_web
+from holdfast.moderation import staff_web as moderation_web
+from holdfast.moderation.tokens import QuestionTokens
 
 if TYPE_CHECKING:
     from holdfast.kernel.tracing import Tracing
@@ -132,6 +138,8 @@ def handlers(settings: config.Settings) -> list[HTTPRouteHandler]:
     routes += content_web.handlers + content_library_web.handlers + content_public_web.handlers
     routes += interactive_web.handlers + interactive_public_web.handlers
     routes += login_web.handlers + users_web.handlers + consents_web.handlers
+    routes += questions_web.handlers + moderation_web.handlers
+    routes += leads_public_web.handlers + leads_web.handlers + links_web.handlers
     if settings.cron_secret is not None:
         routes.append(health.cleanup_reservations)
     if settings.bench_routes:
@@ -174,6 +182,7 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
         )
         app.state.tenancy = Tenancy(database, settings.default_business)
         app.state.entrance = _entrance(settings, database, master_key)
+        app.state.question_tokens = QuestionTokens(master_key)
         app.state.write_limits = WriteLimits(
             database,
             master_key,

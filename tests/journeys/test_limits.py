@@ -197,6 +197,8 @@ async def test_nobody_is_believed_without_a_proxy(served_before: Path, tmp_path:
                 ("/api/booking/commit", {"reservationId": item, "businessId": "x", "business": 1, "bookingId": []}),
                 ("/api/public/consents", {"email": "guest@example.org", "kind": "terms", "documentVersion": "1"}),
                 ("/api/public/consents/withdraw", {"business": DEMO, "phone": "+7 999", "kind": "terms"}),
+                ("/api/public/questions", {"text": "Why?", "consent": True}),
+                ("/api/public/leads", {"business": DEMO, "email": "guest@example.org", "consent": True}),
                 ("/api/public/login", {"business": DEMO, "email": "guest@example.org", "password": "a guess"}),
             ]
         ):

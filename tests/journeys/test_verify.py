@@ -10,7 +10,9 @@ import pytest
 from holdfast.kernel.embedded import EmbeddedPostgres
 from holdfast.verify import VerifyError, Violation, checks, verify
 from journeys.damages import ANA, CLAIMS, CONTACTS, NOWHERE, PLACES, Finding, booking, claims, of, row
+from journeys.damages_of_crm import CRM, CRM_REFERENCES
 from journeys.damages_of_history import HISTORY
+from journeys.damages_of_moderation import MODERATION, MODERATION_REFERENCES
 from journeys.damages_of_payments import MONEY
 from journeys.damages_of_series import SERIES
 from journeys.damages_of_walls import REBUILD, WALLS
@@ -18,18 +20,9 @@ from journeys.practice import NEIGHBOUR, PRACTICE, Tenant, clone, open_practice,
 from journeys.references import REFERENCES, WITHOUT_FOREIGN_KEY
 from journeys.references_of_content import CONTENT_REFERENCES
 
-DAMAGES = (
-    PLACES
-    | CONTACTS
-    | CLAIMS
-    | HISTORY
-    | SERIES
-    | MONEY
-    | WALLS
-    | REFERENCES
-    | CONTENT_REFERENCES
-    | WITHOUT_FOREIGN_KEY
-)
+DAMAGES = PLACES | CONTACTS | CLAIMS | HISTORY | SERIES | MONEY | MODERATION | CRM | WALLS
+REFERENCES_OF_ALL = REFERENCES | CONTENT_REFERENCES | MODERATION_REFERENCES | CRM_REFERENCES
+DAMAGES |= REFERENCES_OF_ALL | WITHOUT_FOREIGN_KEY
 
 # What looks like damage and is none.
 SOUND = {
@@ -306,4 +299,4 @@ def test_every_reference_is_checked(postgres: EmbeddedPostgres, healthy: str) ->
             "select conname from pg_constraint where contype = 'f' and connamespace = 'public'::regnamespace"
             " and conrelid::regclass::text not like 'procrastinate%'"
         ).fetchall()
-    assert {name for (name,) in found} == set(REFERENCES | CONTENT_REFERENCES)
+    assert {name for (name,) in found} == set(REFERENCES_OF_ALL)

@@ -49,11 +49,22 @@ class Permission(StrEnum):
     RECORD_CONSENTS = "record_consents"
     # What clients confide, and what is noted about them (D-7). The practitioner to whom they come may as well.
     READ_CONFIDED = "read_confided"
+    # The queue of questions, and those of them that are one's own to answer.
+    MODERATE_QUESTIONS = "moderate_questions"
+    # Whoever a question is assigned to can read what was confided.
+    ASSIGN_QUESTIONS = "assign_questions"
+    READ_LEADS = "read_leads"
+    CHANGE_LEADS = "change_leads"
+    # Whoever a lead is assigned to can read what was noted about it.
+    ASSIGN_LEADS = "assign_leads"
+    # Brings the notes about one before whom the other is assigned to, and cannot be undone.
+    MERGE_LEADS = "merge_leads"
+    CHANGE_DEEP_LINKS = "change_deep_links"
 
 
 P = Permission
 
-# An editor works on content and sees nothing of clients.
+# An editor works on content and sees nothing of clients, but what an owner assigns to them.
 MATRIX: Mapping[Role, frozenset[Permission]] = MappingProxyType(
     {
         Role.OWNER: frozenset(Permission),
@@ -74,9 +85,21 @@ MATRIX: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 P.READ_DASHBOARDS,
                 P.READ_CONSENTS,
                 P.RECORD_CONSENTS,
+                P.MODERATE_QUESTIONS,
+                P.READ_LEADS,
+                P.CHANGE_LEADS,
             }
         ),
-        Role.EDITOR: frozenset({P.READ_DASHBOARDS, P.READ_CONTENT, P.WRITE_CONTENT, P.PUBLISH_CONTENT}),
+        Role.EDITOR: frozenset(
+            {
+                P.READ_DASHBOARDS,
+                P.READ_CONTENT,
+                P.WRITE_CONTENT,
+                P.PUBLISH_CONTENT,
+                P.MODERATE_QUESTIONS,
+                P.CHANGE_DEEP_LINKS,
+            }
+        ),
         # Somebody who books and may sign in; nothing here is theirs to do.
         Role.CLIENT: frozenset(),
     }

@@ -94,6 +94,7 @@ def openapi(handlers: Iterable[HTTPRouteHandler], version: str) -> dict[str, Any
             "schemas": components,
             "securitySchemes": {
                 "BookingToken": {"type": "apiKey", "in": "header", "name": "Booking-Token"},
+                "QuestionToken": {"type": "apiKey", "in": "header", "name": "Question-Token"},
                 "CronSecret": {"type": "http", "scheme": "bearer"},
                 "StaffKey": {"type": "http", "scheme": "bearer"},
                 "StaffLogin": {

@@ -84,6 +84,9 @@ def decode(shape: type[T], body: bytes) -> T:
         if unmatched:
             # A pattern is for machines; what it allows is in the document of the API.
             problem = _words.get(pattern, "is not written as this member has to be")
+        if problem.startswith("Invalid enum value"):
+            # What follows is what was sent, which may be what somebody has confided.
+            problem, path = "is none of the words that this member knows", str(invalid).rpartition(" - at `$")[2]
         field = path.rstrip("`").lstrip(".") or "body"
         raise ValidationFailed.at(field, problem) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as malformed:

@@ -1,0 +1,1 @@
+"""Leads: who has been in touch, how they are reached, and what happened since."""

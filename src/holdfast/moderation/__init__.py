@@ -1,0 +1,1 @@
+"""What the public sends in, and what staff make of it: questions, their queue, their answers."""
