@@ -68,6 +68,7 @@ from holdfast.kernel.publication import Publication, folder_of_supervisor
 from holdfast.moderation import public_web as questions_web
 from holdfast.moderation import staff_web as moderation_web
 from holdfast.moderation.tokens import QuestionTokens
+from holdfast.people import web as people_web
 
 if TYPE_CHECKING:
     from holdfast.kernel.tracing import Tracing
@@ -134,7 +135,7 @@ def handlers(settings: config.Settings) -> list[HTTPRouteHandler]:
         + staff_web.handlers
     )
     routes += dashboards_web.handlers + settings_web.handlers + attention_web.handlers + templates_web.handlers
-    routes += admin_web.handlers + public_web.handlers + health.handlers + pages.handlers
+    routes += people_web.handlers + admin_web.handlers + public_web.handlers + health.handlers + pages.handlers
     routes += content_web.handlers + content_library_web.handlers + content_public_web.handlers
     routes += interactive_web.handlers + interactive_public_web.handlers
     routes += login_web.handlers + users_web.handlers + consents_web.handlers

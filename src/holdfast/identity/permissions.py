@@ -33,6 +33,8 @@ class Permission(StrEnum):
     CHANGE_RESOURCES = "change_resources"
     # Who works here, as what, and whether they still do.
     MANAGE_USERS = "manage_users"
+    # What people ask about themselves: to be told what is kept of them, and to be forgotten (D-8).
+    ANSWER_PEOPLE = "answer_people"
     READ_SETTINGS = "read_settings"
     CHANGE_SETTINGS = "change_settings"
     # The inbox of what needs a person.

@@ -43,6 +43,19 @@ class Undecipherable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Handles:
+    """A person as they are found: by the blind indexes of their e-mail address and phone number."""
+
+    email: bytes | None = None
+    phone: bytes | None = None
+
+    @property
+    def all(self) -> list[bytes]:
+        """Return those that are known."""
+        return [index for index in (self.email, self.phone) if index is not None]
+
+
+@dataclass(frozen=True, slots=True)
 class Generation:
     """One data key. `active_at` is on the monotonic clock of this process."""
 

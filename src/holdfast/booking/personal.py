@@ -1,0 +1,82 @@
+"""What booking keeps of a person, and how it forgets them (D-8)."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from holdfast.booking.bookings import Booking, find_all, record
+from holdfast.booking.contacts import person_of
+from holdfast.booking.tokens import new_nonce
+from holdfast.kernel.audit import Actor
+from holdfast.kernel.database import Transaction
+from holdfast.kernel.privacy import Handles
+from holdfast.kernel.sql import load
+
+_SQL = load("holdfast.booking", "personal.sql")
+
+
+async def any_plain(tx: Transaction) -> bool:
+    """Return whether contacts of an earlier release are in plain text still: nobody is found by them."""
+    return bool(await tx.value(_SQL["any_plain"], {"business_id": tx.business_id}))
+
+
+async def expected(tx: Transaction, whom: Handles) -> list[UUID]:
+    """Return the appointments of a person that have not ended and still stand."""
+    return [row["id"] for row in await tx.rows(_SQL["expected"], _values(tx, whom))]
+
+
+async def told_of(tx: Transaction, whom: Handles) -> dict[str, list[dict[str, Any]]]:
+    """Return the bookings of a person with contact, note and intake form, and what they wait for."""
+    keys = await tx.keys()
+    rows = {row["id"]: row for row in await tx.rows(_SQL["bookings_of"], _values(tx, whom))}
+    bookings = []
+    for booking in await find_all(tx, list(rows)):
+        row = rows[booking.id]
+        intake = row["intake"] and keys.open("intake_forms.answers", row["intake_id"], bytes(row["intake"]))
+        bookings.append(
+            _shown(booking)
+            | {"contact": msgspec.to_builtins(person_of(keys, booking))}
+            | {"note": row["note"] and keys.open("bookings.note", booking.id, bytes(row["note"]))}
+            | {"intake": intake and msgspec.json.decode(intake)}
+        )
+    waits = []
+    for row in await tx.rows(_SQL["waits_of"], _values(tx, whom)):
+        opened = {
+            name: row[name] and keys.open(f"waitlist_requests.{name}", row["id"], bytes(row[name]))
+            for name in ("contact_email", "contact_phone", "contact_name")
+        }
+        waits.append({"id": row["id"], "state": row["state"], "createdAt": row["created_at"]} | opened)
+    return {"bookings": bookings, "waitlist": waits}
+
+
+async def forget(tx: Transaction, whom: Handles, actor: Actor) -> dict[str, int]:
+    """Take contact, note and intake form from the bookings of a person, and their requests from the waitlist.
+
+    Time, state, price and history stay. Whoever still has the token of such a booking opens nothing with it.
+    """
+    ids = [row["id"] for row in await tx.rows(_SQL["lock_bookings_of"], _values(tx, whom))]
+    for booking in await find_all(tx, ids):
+        values = {"business_id": tx.business_id, "id": booking.id, "nonce": new_nonce()}
+        await tx.run(_SQL["forget_contact"], values)
+        await tx.run(_SQL["forget_intake"], values)
+        await record(tx, booking, "forget_person", "AppointmentUpdated", actor, None)
+    return {"bookings": len(ids), "waitlist": await tx.run(_SQL["forget_waits"], _values(tx, whom))}
+
+
+def _values(tx: Transaction, whom: Handles) -> dict[str, Any]:
+    return {"business_id": tx.business_id, "email": whom.email, "phone": whom.phone}
+
+
+def _shown(booking: Booking) -> dict[str, Any]:
+    return {
+        "id": booking.id,
+        "status": booking.status,
+        "start": booking.starts_at,
+        "end": booking.ends_at,
+        "partySize": booking.party_size,
+        "priceMinor": booking.price_minor,
+        "currency": booking.currency,
+        "timezone": booking.timezone,
+        "locale": booking.locale,
+    }

@@ -1,0 +1,46 @@
+-- name: any_plain
+select exists (select from bookings b where b.business_id = %(business_id)s and b.contact_plain
+                  and num_nonnulls(b.guest_email, b.guest_phone, b.guest_name) > 0);
+
+-- name: expected
+select b.id from bookings b
+ where b.business_id = %(business_id)s
+   and (b.email_index = %(email)s::bytea or b.phone_index = %(phone)s::bytea)
+   and b.state in ('confirmed', 'pending_payment') and b.ends_at > clock_timestamp()
+ order by b.starts_at;
+
+-- name: bookings_of
+select b.id, b.note, f.id as intake_id, f.answers as intake
+  from bookings b
+  left join intake_forms f on f.business_id = b.business_id and f.booking_id = b.id
+ where b.business_id = %(business_id)s
+   and (b.email_index = %(email)s::bytea or b.phone_index = %(phone)s::bytea)
+ order by b.starts_at, b.id;
+
+-- name: lock_bookings_of
+-- In order of id, as whoever locks several does.
+select b.id from bookings b
+ where b.business_id = %(business_id)s
+   and (b.email_index = %(email)s::bytea or b.phone_index = %(phone)s::bytea)
+ order by b.id for no key update;
+
+-- name: forget_contact
+-- A new nonce makes the token void.
+update bookings
+   set contact = null, email_index = null, phone_index = null, note = null, timezone = null, locale = null,
+       token_nonce = case when token_nonce is not null then %(nonce)s::bytea end, version = version + 1
+ where business_id = %(business_id)s and id = %(id)s;
+
+-- name: forget_intake
+delete from intake_forms where business_id = %(business_id)s and booking_id = %(id)s;
+
+-- name: waits_of
+select id, state, created_at, contact_email, contact_phone, contact_name from waitlist_requests
+ where business_id = %(business_id)s
+   and (contact_email_index = %(email)s::bytea or contact_phone_index = %(phone)s::bytea)
+ order by created_at, id;
+
+-- name: forget_waits
+delete from waitlist_requests
+ where business_id = %(business_id)s
+   and (contact_email_index = %(email)s::bytea or contact_phone_index = %(phone)s::bytea);

@@ -1,0 +1,90 @@
+"""Requests of people about themselves: what is kept of them, and to be forgotten (D-8).
+
+A person is found by e-mail address and phone number, by their blind indexes. Each capability tells what it keeps of a
+person and forgets it; here stands who they are. What is forgotten is gone from the database at once, and from backups
+when those have run their time.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+import msgspec
+
+from holdfast.booking import personal as bookings
+from holdfast.identity import consents
+from holdfast.kernel.audit import Actor, record
+from holdfast.kernel.database import Transaction
+from holdfast.kernel.errors import ValidationFailed
+from holdfast.kernel.ids import new_id
+from holdfast.kernel.privacy import Handles
+from holdfast.people.errors import PersonHasAppointments, StillSealing
+
+KIND = "privacy_request"
+
+
+class Part(Protocol):
+    """What a capability does for requests of people: a module with these two functions."""
+
+    async def told_of(self, tx: Transaction, whom: Handles) -> dict[str, list[dict[str, Any]]]:
+        """Return what is kept of a person, by its kind, opened and as it would be read to them."""
+
+    async def forget(self, tx: Transaction, whom: Handles, actor: Actor) -> dict[str, int]:
+        """Forget a person; return how many rows of each kind that concerned. Repeated, it finds nothing."""
+
+
+PARTS: tuple[Part, ...] = (bookings,)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A request that was answered: its id in the audit log, and what was told, or how many rows were forgotten."""
+
+    id: UUID
+    parts: dict[str, Any]
+
+
+async def tell(tx: Transaction, *, email: str | None, phone: str | None, actor: Actor) -> Answer:
+    """Return everything that the business keeps of a person.
+
+    Raises ValidationFailed without a handle, StillSealing.
+    """
+    whom = await _handles(tx, email, phone)
+    told: dict[str, Any] = {}
+    for part in PARTS:
+        told |= await part.told_of(tx, whom)
+    told["consents"] = [msgspec.to_builtins(each) for each in await consents.history_of(tx, whom.all)]
+    return Answer(await _record(tx, "tell_person", actor), told)
+
+
+async def forget(tx: Transaction, *, email: str | None, phone: str | None, actor: Actor) -> Answer:
+    """Forget a person; what accounts need stays without identity, and so does the proof of what they consented to.
+
+    Raises ValidationFailed without a handle, StillSealing, PersonHasAppointments.
+    """
+    whom = await _handles(tx, email, phone)
+    expected = await bookings.expected(tx, whom)
+    if expected:
+        raise PersonHasAppointments(details={"appointmentIds": expected})
+    counts: dict[str, int] = {}
+    for part in PARTS:
+        counts |= await part.forget(tx, whom, actor)
+    return Answer(await _record(tx, "forget_person", actor), counts)
+
+
+async def _handles(tx: Transaction, email: str | None, phone: str | None) -> Handles:
+    if email is None and phone is None:
+        raise ValidationFailed.at("email", "give email, phone or both")
+    if await bookings.any_plain(tx):
+        raise StillSealing
+    keys = await tx.keys()
+    return Handles(
+        email=None if email is None else keys.index_email(email),
+        phone=None if phone is None else keys.index_phone(phone),
+    )
+
+
+async def _record(tx: Transaction, action: str, actor: Actor) -> UUID:
+    request_id = new_id()
+    await record(tx, KIND, request_id, action, actor)
+    return request_id
