@@ -190,6 +190,7 @@ async def test_a_client_in_flight_is_waited_for(practice: Practice, app_uri: str
     start, *_ = days(practice, 8)
     at = datetime.fromtimestamp(start, UTC)
     async with await psycopg.AsyncConnection.connect(app_uri) as client:
+        await client.execute("select set_config('holdfast.business', %s, true)", [str(practice.business_id)])
         await client.execute(
             "with made as (insert into blocks (business_id, resource_id, during)"
             " values (%(business)s, %(room)s, tstzrange(%(from)s, %(to)s)) returning id)"
