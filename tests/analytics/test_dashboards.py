@@ -69,6 +69,18 @@ class Figures:
             [self.business_id, definition, at, done, seconds, done is not None],
         )
 
+    def question(self, at: datetime, due: datetime, resolved: datetime | None) -> None:
+        """Let somebody have asked, and perhaps have been refused."""
+        status, envelope = "new" if resolved is None else "rejected", b"hfe1" + bytes(32)
+        # Past the triggers, which let no question begin as answered.
+        self.admin.execute("set session_replication_role = replica")
+        self.admin.execute(
+            "insert into ugc_items (business_id, id, locale, status, text, created_at, due_at, resolved_at)"
+            " values (%s, uuidv7(), 'ru', %s, %s, %s, %s, %s)",
+            [self.business_id, status, envelope, at, due, resolved],
+        )
+        self.admin.execute("reset session_replication_role")
+
     def live_in(self, zone: str) -> None:
         """Let the business be in a zone."""
         self.admin.execute("update businesses set timezone = %s where id = %s", [zone, self.business_id])
@@ -162,6 +174,22 @@ async def test_runs_are_counted_by_the_day_on_which_they_began(figures: Figures)
         {"day": "2026-03-11", "kind": "ritual", "slug": "calm", "started": 1, "completed": 1, "seconds": 600},
     ]
     assert (shown["totals"], shown["share"]) == ({"started": 5, "completed": 3, "seconds": 690}, 0.6)
+
+
+async def test_questions_are_counted_by_whether_they_were_in_time(figures: Figures) -> None:
+    """Of the questions of a day those answered in time are counted among those whose time has come."""
+    now = datetime.now(UTC)
+    due, later = timedelta(hours=1), timedelta(hours=2)
+    for resolved in (MOMENT, MOMENT + due, MOMENT + later, None):
+        figures.question(MOMENT, MOMENT + due, resolved)
+    figures.question(MOMENT + timedelta(days=1), now + timedelta(days=1), None)
+    figures.question(MOMENT + timedelta(days=1), now + timedelta(days=1), now)
+    shown = await figures.ask("moderation", Role.EDITOR, **{"from": "2026-03-10", "to": "2026-03-12"})
+    assert shown["rows"] == [
+        {"day": "2026-03-10", "received": 4, "inTime": 2, "late": 1, "waiting": 0, "overdue": 1},
+        {"day": "2026-03-11", "received": 2, "inTime": 1, "late": 0, "waiting": 1, "overdue": 0},
+    ]
+    assert (shown["totals"]["received"], shown["share"]) == (6, 0.6)
 
 
 async def test_nothing_has_no_share(figures: Figures) -> None:

@@ -136,7 +136,7 @@ async def test_nothing_is_lost_while_the_database_is_away(away: Away, database: 
 
 async def test_a_lost_answer_writes_nothing_twice(away: Away, database: Database, tenant: UUID) -> None:
     """A batch whose fate is unknown is written again with the same ids, and counts once (D-6)."""
-    events = Recorder(away)
+    before, events = dict(LOST.values), Recorder(away)
     away.answers_lost = True
     events.add(tenant, VIEWED, timezone="UTC")
     with pytest.raises(psycopg.OperationalError):
@@ -144,6 +144,7 @@ async def test_a_lost_answer_writes_nothing_twice(away: Away, database: Database
     away.answers_lost = False
     await events.flush()
     assert await written(database, tenant) == {"UTC": 1}
+    assert losses(before) == {}
 
 
 async def test_what_the_database_refuses_is_not_asked_for_ever(

@@ -42,6 +42,12 @@ DASHBOARDS: Mapping[str, Dashboard] = {
         ("started", "completed", "seconds"),
         ("completed", ("started",)),
     ),
+    "moderation": Dashboard(
+        _SQL["moderation"],
+        Permission.MODERATE_QUESTIONS,
+        ("received", "in_time", "late", "waiting", "overdue"),
+        ("in_time", ("in_time", "late", "overdue")),
+    ),
     "no-show": Dashboard(
         _SQL["no_show"], Permission.READ_APPOINTMENTS, ("completed", "no_show"), ("no_show", ("completed", "no_show"))
     ),

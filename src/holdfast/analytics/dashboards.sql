@@ -1,7 +1,7 @@
 -- What dashboards show, by the local day of the business. Views run with the rights of whoever asks, so behind the wall
 -- between tenants. Each is replaced as a whole whenever this text changes.
 
-drop view if exists dashboard_booking_funnel, dashboard_no_show, dashboard_interactive;
+drop view if exists dashboard_booking_funnel, dashboard_no_show, dashboard_interactive, dashboard_moderation;
 
 -- How many get from one step of booking a service to the next: each step on the day on which it happened.
 create view dashboard_booking_funnel with (security_invoker = true) as
@@ -39,4 +39,15 @@ create view dashboard_interactive with (security_invoker = true) as
       join interactive_definitions d on d.business_id = r.business_id and d.id = r.definition_id
      group by 1, 2, 3, 4;
 
-grant select on dashboard_booking_funnel, dashboard_no_show, dashboard_interactive to holdfast_app;
+-- What became of the questions that came in on a day: answered or rejected in time or late, waiting in time or overdue.
+create view dashboard_moderation with (security_invoker = true) as
+    select i.business_id, (i.created_at at time zone b.timezone)::date as day,
+           count(*)::integer as received,
+           count(*) filter (where i.resolved_at <= i.due_at)::integer as in_time,
+           count(*) filter (where i.resolved_at > i.due_at)::integer as late,
+           count(*) filter (where i.resolved_at is null and i.due_at >= statement_timestamp())::integer as waiting,
+           count(*) filter (where i.resolved_at is null and i.due_at < statement_timestamp())::integer as overdue
+      from ugc_items i join businesses b on b.id = i.business_id
+     group by 1, 2;
+
+grant select on dashboard_booking_funnel, dashboard_no_show, dashboard_interactive, dashboard_moderation to holdfast_app;

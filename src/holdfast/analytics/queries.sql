@@ -14,3 +14,7 @@ select day, offering_slug, completed, no_show from dashboard_no_show
 -- name: interactive
 select day, kind, slug, started, completed, seconds from dashboard_interactive
  where business_id = %(business_id)s and day >= %(from)s and day < %(to)s order by day, kind, slug;
+
+-- name: moderation
+select day, received, in_time, late, waiting, overdue from dashboard_moderation
+ where business_id = %(business_id)s and day >= %(from)s and day < %(to)s order by day;
