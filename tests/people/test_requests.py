@@ -7,7 +7,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from booking.served import Clients, Json, appointment_path, problem, token_of
+from booking.served import SLUG, Clients, Json, appointment_path, problem, token_of
 from booking.staffed import StaffClients
 from holdfast.identity.permissions import Role
 
@@ -124,6 +124,30 @@ def test_whoever_is_expected_is_not_forgotten(clients: Clients, owner: StaffClie
     refused = problem(ask(owner, "erase", phone=whom["guestPhone"]), 409, "person_has_appointments")
     assert refused["details"]["appointmentIds"] == [booked["appointmentId"]]
     assert None not in stored(clients, booked)
+
+
+def test_questions_and_leads_are_told_and_forgotten(clients: Clients, owner: StaffClients) -> None:
+    """What somebody has asked, and the lead that this and a form made of them, is told; after the erasure their words and
+    every way to reach them are gone, while state and time of the question stay (D-8).
+    """
+    email, phone = somebody()["guestEmail"], somebody()["guestPhone"]
+    lead = {"business": SLUG, "email": email, "phone": phone, "name": "Guest Once", "consent": True}
+    assert clients.http.post("/api/public/leads", json=lead).status_code < 300
+    asked = {"business": SLUG, "text": "Winter is long, what helps?", "email": email, "consent": True}
+    question = clients.post("/api/public/questions", asked)
+    kept = told(owner, email=email)
+    assert [(each["id"], each["text"]) for each in kept["questions"]] == [(question["id"], asked["text"])]
+    [found] = kept["leads"]
+    assert sorted(each["value"] for each in found["identities"]) == sorted([email, phone])
+    assert found["timeline"]
+    forgotten = ask(owner, "erase", email=email).json()["forgotten"]
+    assert (forgotten["questions"], forgotten["leads"]) == (1, 1)
+    kept = told(owner, email=email, phone=phone)
+    assert (kept["questions"], kept["leads"]) == ([], [])
+    [(status, reached)] = clients.sql("select status, email_index from ugc_items where id = %s", question["id"])
+    assert (status, reached) == ("new", None)
+    seen = clients.http.get(f"/api/public/questions/{question['id']}", headers={"Question-Token": question["token"]})
+    assert asked["text"] not in seen.text
 
 
 def test_nobody_is_asked_for(owner: StaffClients) -> None:

@@ -12,12 +12,14 @@ from uuid import UUID
 import msgspec
 
 from holdfast.booking import personal as bookings
+from holdfast.crm import personal as leads
 from holdfast.identity import consents
 from holdfast.kernel.audit import Actor, record
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.errors import ValidationFailed
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.privacy import Handles
+from holdfast.moderation import personal as questions
 from holdfast.people.errors import PersonHasAppointments, StillSealing
 
 KIND = "privacy_request"
@@ -33,7 +35,7 @@ class Part(Protocol):
         """Forget a person; return how many rows of each kind that concerned. Repeated, it finds nothing."""
 
 
-PARTS: tuple[Part, ...] = (bookings,)
+PARTS: tuple[Part, ...] = (bookings, questions, leads)
 
 
 @dataclass(frozen=True, slots=True)
