@@ -12,6 +12,7 @@ from holdfast import config, logs
 from holdfast.availability.zone_records import record_zones
 from holdfast.booking import jobs, measures
 from holdfast.booking.sealing import SEALING
+from holdfast.crm.feed import feed
 from holdfast.identity import attempts, write_limits
 from holdfast.kernel import backfills
 from holdfast.kernel.database import Database
@@ -48,6 +49,11 @@ def build(database: Database, dsn: str) -> App:
     @app.task(name="forget_keys", queueing_lock="forget_keys", retry=retry)
     async def forget_keys(timestamp: int) -> None:  # noqa: ARG001
         await jobs.forget_keys(database)
+
+    @app.periodic(cron="* * * * * */15")
+    @app.task(name="feed_leads", queueing_lock="feed_leads", lock="feed_leads", retry=retry)
+    async def feed_leads(timestamp: int) -> None:  # noqa: ARG001
+        await feed(database)
 
     @app.periodic(cron="* * * * *")
     @app.task(name="forget_write_counts", queueing_lock="forget_write_counts", retry=retry)

@@ -37,6 +37,7 @@ ACROSS_TENANTS = {
     "api_key_by_id": "a key says whose staff call",
     "businesses_with_programs": "the worker asks for whom to lay out schedules",
     "businesses_from": "the worker goes through the rows of everybody",
+    "facts_for_leads": "the worker makes leads of what happened at all tenants, in order",
     "forget_keys": "the worker forgets keys of everybody",
     "hold_figures": "a monitor counts the holds of all tenants together",
 }

@@ -29,6 +29,7 @@ _DEFINITIONS = (
     "booking/admission",
     "booking/staff",
     "booking/beyond_tenants",
+    "crm/entrances",
     "kernel/events",
     "analytics/dashboards",
     "kernel/backfill_entrances",
