@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -17,6 +18,8 @@ from holdfast.kernel.database import Database
 from holdfast.kernel.embedded import EmbeddedPostgres
 from holdfast.kernel.migrate import migrate
 from holdfast.kernel.privacy import Keyring
+from leaks.capture import RUN, judge, listening
+from leaks.databases import dump, guard_database
 
 # Durability is off where only logic is tested; what proves durability starts its own server with the defaults.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
@@ -24,18 +27,51 @@ FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", 
 
 # The master key of every server and database that tests open.
 MASTER_KEY = bytes.fromhex("11" * 32)
+# The one that the shared server asks of its scheduler.
+CRON_SECRET = "a cron secret"  # noqa: S105  of the tests
+
+
+# With which tests seal: theirs, and that of those who open the application by themselves.
+MASTER_KEYS = (MASTER_KEY, bytes(32))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_personal_is_told() -> Iterator[None]:
+    """No log and no error of the whole run quotes what it has sealed, or a secret (D-5)."""
+    RUN.guard_secret(MASTER_KEY.hex(), "master key")
+    RUN.guard_secret(CRON_SECRET, "cron secret")
+    with listening(RUN):
+        yield
+    judge(RUN)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Hear what processes have written to the stderr of the tests."""
+    for name, text in report.sections:
+        if name.startswith("Captured stderr"):
+            RUN.hear("stderr of the tests", text)
 
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    """A running server; its template database `holdfast_template` is migrated and empty."""
-    server = EmbeddedPostgres(Path(tmp_path_factory.mktemp("pg")), FAST)
+    """A running server; its template database `holdfast_template` is migrated and empty.
+
+    What the tests leave in its databases has nothing personal in plain text (D-5).
+    """
+    data_dir = Path(tmp_path_factory.mktemp("pg"))
+    server = EmbeddedPostgres(data_dir, FAST)
     server.start()
     try:
         with psycopg.connect(server.uri(database="postgres"), autocommit=True) as admin:
             admin.execute("create database holdfast_template")
         migrate(server.uri(database="holdfast_template"))
         yield server
+        with psycopg.connect(server.uri(database="postgres")) as admin:
+            left = [name for (name,) in admin.execute("select datname from pg_database where not datistemplate")]
+        for name in left:
+            guard_database(RUN, server.uri(database=name), MASTER_KEYS)
+        RUN.hear("log of PostgreSQL", (data_dir / "postgres.log").read_text(errors="replace"))
+        judge(RUN, *(dump(server.uri(database=name), f"database {name}") for name in left))
     finally:
         server.stop()
 
@@ -46,13 +82,21 @@ def shared_database(postgres: EmbeddedPostgres) -> str:
     return _create(postgres, "shared")
 
 
+@contextmanager
+def created(postgres: EmbeddedPostgres, prefix: str) -> Iterator[str]:
+    """Make a migrated database for the time of the block; return its name."""
+    name = _create(postgres, f"{prefix}_{uuid4().hex[:12]}")
+    yield name
+    guard_database(RUN, postgres.uri(database=name), MASTER_KEYS)
+    with psycopg.connect(postgres.uri(database="postgres"), autocommit=True) as admin:
+        admin.execute(f'drop database "{name}" with (force)')
+
+
 @pytest.fixture
 def own_database(postgres: EmbeddedPostgres) -> Iterator[str]:
     """The name of a database that belongs to this test alone and may be damaged."""
-    name = _create(postgres, f"own_{uuid4().hex[:12]}")
-    yield name
-    with psycopg.connect(postgres.uri(database="postgres"), autocommit=True) as admin:
-        admin.execute(f'drop database "{name}" with (force)')
+    with created(postgres, "own") as name:
+        yield name
 
 
 @pytest.fixture
@@ -86,24 +130,29 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def server(postgres: EmbeddedPostgres) -> Iterator[Server]:
+def server(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A running server with the demo business; tests share it and keep out of each other's days."""
     dsn = postgres.uri(database=_create(postgres, "served"))
     environment = {
         **os.environ,
         "HOLDFAST_MASTER_KEY": MASTER_KEY.hex(),
         "HOLDFAST_PUBLIC_WRITES_PER_MINUTE": "0",
-        "CRON_SECRET": "a cron secret",
+        "CRON_SECRET": CRON_SECRET,
     }
     command = [sys.executable, "-m", "holdfast", "serve", "--dsn", dsn, "--port", "0", "--demo", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+    log = tmp_path_factory.mktemp("server") / "log"
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=environment) as process,
+    ):
         assert process.stdout is not None, "stdout is a pipe"
         line = process.stdout.readline()
-        assert line, "the server did not start; its reason is on stderr"
+        assert line, f"the server did not start:\n{log.read_text()}"
         ready = json.loads(line)
         yield Server(ready["url"], dsn, ready["pid"])
         process.terminate()
         assert process.wait(30) == 0
+    RUN.hear("log of the shared server", log.read_text())
 
 
 def _create(postgres: EmbeddedPostgres, name: str) -> str:

@@ -15,6 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
+
+from leaks.capture import RUN
+from leaks.databases import guard_database
 
 HOLDFAST = [sys.executable, "-m", "holdfast"]
 STOP_SECONDS = 30
@@ -22,7 +26,7 @@ STOP_SECONDS = 30
 
 def holdfast(*words: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
-    return subprocess.run(
+    done = subprocess.run(
         [*HOLDFAST, *map(str, words)],
         env=clean_environment() | environment,
         capture_output=True,
@@ -30,6 +34,8 @@ def holdfast(*words: str | Path, **environment: str) -> subprocess.CompletedProc
         timeout=120,
         check=False,
     )
+    RUN.hear(f"stderr of holdfast {words[0]}", done.stderr)
+    return done
 
 
 def clean_environment() -> dict[str, str]:
@@ -173,16 +179,36 @@ def serving(data_dir: Path | None, *options: str, as_json: bool = True, **enviro
             text=True,
         ) as process,
     ):
+        instance = None
         try:
-            yield Instance(data_dir or Path(), process, Path(stderr.name))
+            instance = Instance(data_dir or Path(), process, Path(stderr.name))
+            yield instance
         finally:
             if process.poll() is None:
+                guard(data_dir, instance)
                 process.terminate()
                 try:
                     process.wait(STOP_SECONDS)
                 except subprocess.TimeoutExpired:
                     for one in family(process.pid):
                         one.kill()
+            hear(data_dir, Path(stderr.name))
+
+
+def guard(data_dir: Path | None, instance: Instance | None) -> None:
+    """Let the run know what is sealed in the database of a server, if it still answers."""
+    if data_dir is not None and instance is not None and instance.dsn and (data_dir / "master.key").exists():
+        master_key = (data_dir / "master.key").read_text()
+        RUN.guard_secret(master_key, "master key")
+        with suppress(psycopg.OperationalError):
+            guard_database(RUN, instance.dsn, [bytes.fromhex(master_key)])
+
+
+def hear(data_dir: Path | None, log: Path) -> None:
+    """Let the run know what a server and its PostgreSQL have said."""
+    RUN.hear("log of holdfast serve", log.read_text(errors="replace"))
+    if data_dir is not None and (data_dir / "postgres.log").exists():
+        RUN.hear("log of PostgreSQL under holdfast serve", (data_dir / "postgres.log").read_text(errors="replace"))
 
 
 def copy_of(data_dir: Path, place: Path) -> Path:

@@ -185,8 +185,9 @@ def checked_zone(name: str | None, field: str = "timezone") -> str | None:
         return None
     try:
         return check_zone(name)
-    except UnknownTimeZone as unknown:
-        raise ValidationFailed.at(field, str(unknown)) from None
+    except UnknownTimeZone:
+        # Without its name: what was sent may be anything.
+        raise ValidationFailed.at(field, "is no time zone of the IANA database") from None
 
 
 class PlaceView(msgspec.Struct, rename="camel", kw_only=True):

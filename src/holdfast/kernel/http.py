@@ -84,7 +84,7 @@ def decode(shape: type[T], body: bytes) -> T:
         if unmatched:
             # A pattern is for machines; what it allows is in the document of the API.
             problem = _words.get(pattern, "is not written as this member has to be")
-        if problem.startswith("Invalid enum value"):
+        if problem.startswith(("Invalid enum value", "Invalid value")):
             # What follows is what was sent, which may be what somebody has confided.
             problem, path = "is none of the words that this member knows", str(invalid).rpartition(" - at `$")[2]
         field = path.rstrip("`").lstrip(".") or "body"
