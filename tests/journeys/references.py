@@ -71,6 +71,9 @@ def refund(**values: str) -> str:
     return row("refunds", **{"business": MINE, "id": NEW, **terms, "amount_minor": 1, **values})
 
 
+FOR_A_SERVICE = {"service_id": the("talk"), "wanted": "[2045-05-02T10:00:00Z, 2045-05-02T12:00:00Z)"}
+
+
 def waiting(**values: str) -> str:
     """Return SQL that inserts somebody who waits."""
     contact = {"contact_email": ENVELOPE, "contact_email_index": "\\x" + "00" * 16}
@@ -90,7 +93,7 @@ def connection(**values: str) -> str:
 
 def event(**values: str) -> str:
     """Return SQL that inserts an event of a calendar."""
-    return row("calendar_events", **{"business": MINE, "booking_id": the("past"), "event_id": "newevent", **values})
+    return row("calendar_events", **{"business": MINE, "booking_id": the("past"), "event_id": "fresh0", **values})
 
 
 def intake(**values: str) -> str:
@@ -260,17 +263,26 @@ REFERENCES: dict[str, Damage] = {
     "calendar_connections_resource": (connection(resource_id=theirs("ana")), {says(CALENDARS, NEW, theirs("ana"))}),
     "calendar_events_business_id_fkey": (
         event(business=NOWHERE, connection_id=NOWHERE),
-        {says(CALENDARS, "newevent", NOWHERE), says(CALENDARS, "newevent", the("past"))},
+        {says(CALENDARS, "fresh0", NOWHERE), says(CALENDARS, "fresh0", the("past"))},
     ),
-    "calendar_events_connection": (event(connection_id=NOWHERE), {says(CALENDARS, "newevent", NOWHERE)}),
+    "calendar_events_connection": (event(connection_id=NOWHERE), {says(CALENDARS, "fresh0", NOWHERE)}),
     "calendar_events_booking": (
         connection() + event(connection_id=NEW, booking_id=theirs("past")),
-        {says(CALENDARS, "newevent", theirs("past"))},
+        {says(CALENDARS, "fresh0", theirs("past"))},
     ),
-    "waitlist_requests_business_id_fkey": (waiting(business=NOWHERE), {says(WAITING, NEW, NOWHERE)}),
-    "waitlist_requests_service": (waiting(service_id=theirs("talk")), {says(WAITING, NEW, theirs("talk"))}),
+    "waitlist_requests_business_id_fkey": (
+        waiting(business=NOWHERE, **FOR_A_SERVICE),
+        {says(WAITING, NEW, NOWHERE), says(WAITING, NEW, the("talk"))},
+    ),
+    "waitlist_requests_service": (
+        waiting(**FOR_A_SERVICE | {"service_id": theirs("talk")}),
+        {says(WAITING, NEW, theirs("talk"))},
+    ),
     "waitlist_requests_schedule": (waiting(schedule_id=theirs("monday")), {says(WAITING, NEW, theirs("monday"))}),
-    "waitlist_requests_offer": (waiting(offered_booking_id=theirs("past")), {says(WAITING, NEW, theirs("past"))}),
+    "waitlist_requests_offer": (
+        waiting(**FOR_A_SERVICE, offered_booking_id=theirs("past")),
+        {says(WAITING, NEW, theirs("past"))},
+    ),
     "intake_forms_business_id_fkey": (
         intake(business=NOWHERE),
         {says(WAITING, NEW, NOWHERE), says(WAITING, NEW, the("past"))},

@@ -58,7 +58,9 @@ create table calendar_events (
     constraint calendar_events_booking foreign key (business_id, booking_id) references bookings (business_id, id),
     constraint calendar_events_event_id unique (business_id, connection_id, event_id),
     -- Base32hex: what Google lets a client choose.
-    constraint calendar_events_event_id_shape check (event_id ~ '^[a-v0-9]{5,1024}$'),
+    constraint calendar_events_event_id_shape check (
+        event_id ~ '^[a-v0-9]+$' and length(event_id) between 5 and 1024
+    ),
     constraint calendar_events_state_known check (state in ('wanted', 'exported', 'removed', 'conflict'))
 );
 create index calendar_events_by_booking on calendar_events (business_id, booking_id);
