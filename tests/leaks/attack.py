@@ -17,7 +17,15 @@ from leaks.marks import Forms, Marks, defaced
 WRITING = ("post", "put", "patch", "delete")
 # Things have to be made before they are changed, and changed before they go; a place is held before it is committed.
 _ORDER = {"post": 0, "put": 1, "patch": 2, "get": 3, "delete": 4}
-_FIRST = ("/api/booking/reserve", "/api/booking/commit", "/api/booking/book")
+# What is made by one call is found by others under another path.
+_MADE_BY = {"/api/admin/moderation/items": "/api/public/questions"}
+# What would ask for something else than a slot: a place in a group, a rule of a series, another name of the key. And
+# who is given something: ids of users that are not told.
+_LEFT_OUT = (
+    *("scheduleId", "ttlMinutes", "rule", "clientRequestId", "client_request_id"),
+    *("assignedTo", "assigneeId"),
+)
+_FIRST = ("/api/booking/reserve", "/api/booking/commit", "/api/booking/book", "/api/public/questions")
 Call = tuple[str, str]
 
 
@@ -64,8 +72,7 @@ class Attack:
         self.ids |= {"/api/public/businesses": card["slug"], "/api/public/programs": "morning-group"}
         self.ids["/api/admin/schedules"] = schedules[0]["id"]
         self.known |= {"businessId": card["id"], "serviceId": service, "partySize": 1, "ttlSeconds": 600}
-        # What would ask for something else than a slot: a place in a group, a rule of a series, another name of the key.
-        self.known |= dict.fromkeys(("scheduleId", "ttlMinutes", "rule", "clientRequestId", "client_request_id"))
+        self.known |= dict.fromkeys(_LEFT_OUT)
 
     def _take_slot(self) -> None:
         slot = next(self.slots)
@@ -76,10 +83,10 @@ class Attack:
         """Send what the schema asks for: all members, the needed ones, and each of the others alone beside those."""
         marks = self._marks(call)
         forms = [self._body(call, marks), self._body(call, marks, all_members=False)]
-        if isinstance(forms[0], dict) and call[0] == "patch":
+        if isinstance(forms[0], dict):
             forms += [forms[1] | {name: value} for name, value in forms[0].items() if name not in forms[1]]
         for number, _ in enumerate(forms):
-            for staff in (True, False):
+            for staff in (True,) if call[1].startswith("/api/admin/") else (True, False):
                 await self._prepare(call)
                 marks = self._marks(call)
                 whole, needed = self._body(call, marks), self._body(call, marks, all_members=False)
@@ -105,9 +112,8 @@ class Attack:
         marks = self._marks(call)
         await self._prepare(call)
         body = self._body(call, marks)
-        for text in (marks.sentence, marks.email):
-            for bad in defaced(body, text) if body is not None else []:
-                await self._send(call, bad, staff=True)
+        for bad in defaced(body, marks.sentence) if body is not None else []:
+            await self._send(call, bad, staff=True)
         operation = self.document["paths"][call[1]][call[0]]
         queries = [p["name"] for p in operation.get("parameters", []) if p["in"] == "query"]
         for query in [{name: marks.sentence} for name in queries] or [{"q": marks.sentence}]:
@@ -136,7 +142,7 @@ class Attack:
             before = template[: match.start()].rstrip("/")
             camel = re.sub(r"_(\w)", lambda m: m[1].upper(), match[1])
             found = (
-                self.ids.get(before)
+                self.ids.get(_MADE_BY.get(before, before))
                 or self.known.get(camel)
                 or self.shown.get(camel)
                 or "00000000-0000-0000-0000-000000000000"
@@ -164,8 +170,9 @@ class Attack:
     def _learn(self, call: Call, told: Any) -> None:
         if not isinstance(told, dict):
             return
-        lists = [item for value in told.values() if isinstance(value, list) for item in value[:1]]
-        for thing in [told, *(item for item in lists if isinstance(item, dict))]:
+        listed = [item for value in told.values() if isinstance(value, list) for item in value[:1]]
+        # The last word has what the answer is about.
+        for thing in filter(_is_object, [*listed, *told.values(), told]):
             for name, value in thing.items():
                 if name.endswith(("Id", "Token", "invitation", "version", "Version")) and value is not None:
                     self.known[name] = value
@@ -177,7 +184,12 @@ class Attack:
 
 
 def _rank(path: str) -> int:
-    return _FIRST.index(path) if path in _FIRST else len(_FIRST)
+    # A question is answered by whom it was assigned to.
+    return _FIRST.index(path) if path in _FIRST else len(_FIRST) - path.endswith("/assign")
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
 
 
 def writing(document: dict[str, Any]) -> Iterator[Call]:

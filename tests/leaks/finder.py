@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-# Below this a value would be found by chance: "hf", "Anna", 4242.
+# Below this a value would be found by chance: "hf", 4242, "Author", which is a word of the language as well.
 LEAST_CHARACTERS = 6
 LEAST_DIGITS = 7
+LEAST_LETTERS_OF_A_WORD = 12
 
 _WORD = re.compile(r"\w+")
 # How JSON, COPY and Python's repr write what is no plain letter; `\\` first, because it escapes the others.
@@ -29,10 +30,15 @@ class Leak:
 
 
 def is_telling(value: str) -> bool:
-    """Tell whether a value that is found is no chance: it has 6 characters, and if these are no letters 7 digits."""
-    letters = sum(map(str.isalpha, value))
-    digits = sum(map(str.isdigit, value))
-    return len(value.strip()) >= LEAST_CHARACTERS and (letters > 0 or digits >= LEAST_DIGITS)
+    """Tell whether a value that is found is no chance.
+
+    It has 6 characters; if none is a letter, 7 digits; and if it is a single word of letters, 12 of them.
+    """
+    letters, digits = sum(map(str.isalpha, value)), sum(map(str.isdigit, value))
+    bare = value.strip()
+    if bare.isalpha():
+        return letters >= LEAST_LETTERS_OF_A_WORD
+    return len(bare) >= LEAST_CHARACTERS and (letters > 0 or digits >= LEAST_DIGITS)
 
 
 class Finder:

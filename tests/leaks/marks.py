@@ -14,6 +14,7 @@ _FITTING = {
     "outcome": "completed",
     "rule": "FREQ=DAILY;COUNT=2",
     "business": "emotional-balance",
+    "targetPath": "/booking/slot/",
     "sha256": "ab" * 32,
     "mediaType": "image/png",
     "location": "https://media.example/one.png",

@@ -38,6 +38,12 @@ REACHED = {
     ("post", "/api/admin/users"),
     ("patch", "/api/admin/users/{user_id}"),
     ("post", "/api/admin/content"),
+    ("post", "/api/public/questions"),
+    ("post", "/api/admin/moderation/items/{item_id}/answer"),
+    ("post", "/api/public/leads"),
+    ("post", "/api/public/consents"),
+    ("post", "/api/public/booking/intake"),
+    ("post", "/api/admin/leads/{lead_id}/notes"),
 }
 
 

@@ -73,20 +73,17 @@ class Plans:
 
 def _steps(node: dict[str, Any], table: str = "") -> Iterator[Step]:
     table = node.get("Relation Name", table)
-    if "Scan" in node["Node Type"] and (table or "Index Name" in node):
-        # The index of a bitmap has no table of its own in the plan; what it feeds reads by it.
-        by = node.get("Index Name") or _bitmap(node)
-        read = (
-            node["Actual Rows"] + node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+    children = node.get("Plans", [])
+    if "Scan" in node["Node Type"] and "Relation Name" in node and node["Actual Loops"]:
+        read = sum(
+            node.get(name, 0) for name in ("Actual Rows", "Rows Removed by Filter", "Rows Removed by Index Recheck")
         )
-        if "Relation Name" in node and node["Actual Loops"]:
-            yield Step(table, by, round(read * node["Actual Loops"]))
+        # A step that reads by bitmaps has no index of its own.
+        by = node.get("Index Name") or ("bitmap" if children and node["Node Type"].startswith("Bitmap") else None)
+        yield Step(table, by, round(read * node["Actual Loops"]))
+    if node["Node Type"] == "Bitmap Index Scan":
+        yield Step(table, node["Index Name"], 0)
     for arbiter in node.get("Conflict Arbiter Indexes", []):
         yield Step(table, arbiter, 0)
-    for child in node.get("Plans", []):
+    for child in children:
         yield from _steps(child, table)
-
-
-def _bitmap(node: dict[str, Any]) -> str | None:
-    indexes = [child["Index Name"] for child in node.get("Plans", []) if child["Node Type"] == "Bitmap Index Scan"]
-    return indexes[0] if indexes else None

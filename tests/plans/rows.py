@@ -1,9 +1,9 @@
-"""Ten businesses with a million bookings and a million claims, and of what hangs on them at least a tenth of that."""
+"""Ten businesses with a million bookings and a million claims, and at least 100,000 of whatever else grows."""
 
 import psycopg
 
 # Tables with so many rows that reading one from end to end is a fault.
-MANY = {"bookings", "claims", "program_schedules"}
+MANY = {"bookings", "claims", "program_schedules", "content_items", "content_versions", "ugc_items"}
 
 # Each of a thousand resources is taken for a thousand hours in a row. Every fifth booking is a place in a group. One in
 # a thousand is a hold, and one hold in ten has run out.
@@ -32,13 +32,14 @@ _ROWS = (
     """
     create temp table every as
     select row_number() over () as n, uuidv7() as id, r.business_id, r.id as resource_id,
-           now() + make_interval(hours => hour) as starts_at,
-           case when hour % 5 > 0 then s.ids[1 + (r.number + hour) % 20] end as service_id,
-           case when hour % 5 = 0 then g.ids[1 + (r.number * 10 + hour) % 10000] end as schedule_id
-      from (select business_id, id, row_number() over ()::integer as number from resources) r
-      join (select business_id, array_agg(id) as ids from services group by 1) s using (business_id)
-      join (select business_id, array_agg(id) as ids from program_schedules group by 1) g using (business_id)
+           now() + make_interval(hours => hour) as starts_at, s.id as service_id, g.id as schedule_id
+      from (select business_id, id, row_number() over () as number from resources) r
      cross join generate_series(1, 1000) hour
+      left join (select business_id, id, row_number() over (partition by business_id) - 1 as number from services) s
+        on s.business_id = r.business_id and s.number = (r.number + hour) % 20 and hour % 5 > 0
+      left join (select business_id, id, row_number() over (partition by business_id) - 1 as number
+                   from program_schedules) g
+        on g.business_id = r.business_id and g.number = (r.number * 10 + hour) % 10000 and hour % 5 = 0
      order by hour
     """,
     # Indexes are made when the rows are there, all at once and without a look at each constraint: row by row they take
@@ -57,6 +58,24 @@ _ROWS = (
     select business_id, resource_id, 1, 1, tstzrange(starts_at, starts_at + interval '1 hour'), id from every
     """,
     "drop table every",
+    """
+    insert into content_items (business_id, type, slug, locale, state, version, published_version, published_at)
+    select b.id, 'article', 'a-' || n, 'ru', case when n % 10 = 0 then 'draft' else 'published' end, 1,
+           case when n % 10 > 0 then 1 end, case when n % 10 > 0 then now() - make_interval(hours => n) end
+      from businesses b, generate_series(1, 20000) n
+    """,
+    """
+    insert into content_versions (business_id, item_id, number, title, summary, body)
+    select business_id, id, 1, 'A title', '', 'A body' from content_items
+    """,
+    # One question in a hundred waits; each hour brings another one.
+    """
+    insert into ugc_items (business_id, id, locale, status, text, created_at, due_at, resolved_at)
+    select b.id, uuidv7(), 'ru', case when n % 100 = 0 then 'new' else 'rejected' end,
+           '\\x68666531'::bytea || decode(repeat('00', 100), 'hex'), now() - make_interval(hours => n),
+           now() - make_interval(hours => n - 24), case when n % 100 > 0 then now() - make_interval(hours => n - 1) end
+      from businesses b, generate_series(1, 20000) n
+    """,
     "update pg_index set indisready = true where indrelid in ('bookings'::regclass, 'claims'::regclass)",
     "vacuum full bookings",
     "vacuum full claims",

@@ -17,6 +17,8 @@ from plans.rows import MANY, fill
 
 BOOKING = load("holdfast.booking")
 STAFF = load("holdfast.booking", "staff_queries.sql")
+PUBLIC = load("holdfast.content", "public.sql")
+MODERATION = load("holdfast.moderation")
 # More would be a scan in disguise.
 ROWS_READ = 2_000
 # Of the product's own statements none asks for one slot alone; these views are what others ask.
@@ -28,7 +30,7 @@ SLOT = """
 
 @pytest.fixture(scope="module")
 def uri(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """A database of ten businesses with a million bookings and as many claims."""
+    """A database of ten businesses with a million bookings, as many claims, and a good deal of the rest."""
     with created(postgres, "plans") as name:
         fill(postgres.uri(database=name))
         yield postgres.uri(database=name)
@@ -123,6 +125,26 @@ QUESTIONS: dict[str, tuple[str, Any, str, str]] = {
     "the appointment of a slot": (
         SLOT.format(view="appointments", status="confirmed"),
         lambda k: k, "bookings", "idx_appointments_slot",
+    ),
+    "a published page": (
+        PUBLIC["public_item"],
+        lambda k: {"business_id": k["business_id"], "type": "article", "slug": "a-777"},
+        "content_items", "content_items_slug",
+    ),
+    "the newest pages": (
+        PUBLIC["public_items"],
+        lambda k: dict.fromkeys(["type", "locale", "topic", "tag", "after", "after_id"])
+        | {"business_id": k["business_id"], "limit": 50},
+        "content_items", "content_items_public",
+    ),
+    "the questions that wait": (
+        MODERATION["queue"],
+        lambda k: dict.fromkeys(["category", "assigned_to", "at", "urgency", "last"])
+        | {"business_id": k["business_id"], "statuses": ["new", "in_review"], "age_hours": 0, "limit": 50},
+        "ugc_items", "ugc_items_urgent",
+    ),
+    "how the questions stand": (
+        MODERATION["figures"], lambda k: {"business_id": k["business_id"]}, "ugc_items", "ugc_items_queue",
     ),
 }  # fmt: skip
 
