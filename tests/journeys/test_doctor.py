@@ -14,6 +14,8 @@ CHECKS += [
     "extensions",
     "migrations",
     "worker",
+    "backfills",
+    "contacts",
     "zones",
     "bookings",
     "disk",

@@ -65,10 +65,10 @@ select b.id
        ) found
   join bookings b on b.business_id = %(business_id)s and b.id = found.id
  where b.state not in ('held', 'expired', 'released')
-   and b.starts_at >= coalesce(%(from)s::timestamptz, '-infinity')
-   and b.starts_at < coalesce(%(to)s::timestamptz, 'infinity')
-   and (b.starts_at, b.id) > (coalesce(%(after)s::timestamptz, '-infinity'),
-                              coalesce(%(after_id)s::uuid, '00000000-0000-0000-0000-000000000000'))
+   and b.starts_at >= (select coalesce(%(from)s::timestamptz, '-infinity'))
+   and b.starts_at < (select coalesce(%(to)s::timestamptz, 'infinity'))
+   and (b.starts_at, b.id) > ((select coalesce(%(after)s::timestamptz, '-infinity')),
+                              (select coalesce(%(after_id)s::uuid, '00000000-0000-0000-0000-000000000000')))
    and (%(states)s::text[] is null or b.state = any (%(states)s::text[]))
    and (%(service_id)s::uuid is null or b.service_id = %(service_id)s::uuid)
    and (%(schedule_id)s::uuid is null or b.schedule_id = %(schedule_id)s::uuid)
