@@ -14,11 +14,17 @@ CATEGORIES = ("suicide", "self_harm", "violence", "abuse", "eating_disorder", "s
 
 _GUIDANCE = "guidance"
 
+# What looks alike, or stands for a letter where somebody hides a word, read as each of the two alphabets.
+_AS_CYRILLIC = str.maketrans("aceopxykmthbiії01346@", "асеорхукмтнвиииоизчба")
+_AS_LATIN = str.maketrans("асеорхукмтнвії013457@$!", "aceopxykmthbiioieastasi")
+# Letters that stand alone, three of them at least: a word with blanks or signs between its letters.
+_SPELLED = re.compile(r"(?<!\w)\w(?: \w){2,}(?!\w)")
+
 
 def categories_of(text: str) -> list[str]:
     """Return the categories of crises that a text may tell of; all languages are looked for in every text."""
-    words = f" {normalised(text)} "
-    return [category for category, pattern in _patterns().items() if pattern.search(words)]
+    readings = _readings(text)
+    return [category for category, pattern in _patterns().items() if any(map(pattern.search, readings))]
 
 
 def guidance(locale: str) -> str:
@@ -36,6 +42,14 @@ def normalised(text: str) -> str:
     return " ".join("".join(c if c.isalnum() else " " for c in letters).split())
 
 
+def _readings(text: str) -> set[str]:
+    """Return the words of a text, and what they may be meant to be where they are written otherwise."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    words = {normalised(each) for each in (folded, folded.translate(_AS_CYRILLIC), folded.translate(_AS_LATIN))}
+    words |= {_SPELLED.sub(lambda letters: letters[0].replace(" ", ""), each) for each in words}
+    return {f" {each}" for each in words}
+
+
 @cache
 def _listed() -> Mapping[str, Any]:
     listed = tomllib.loads((files("holdfast.moderation") / "triggers.toml").read_text("utf-8"))
@@ -45,14 +59,12 @@ def _listed() -> Mapping[str, Any]:
 
 @cache
 def _patterns() -> Mapping[str, re.Pattern[str]]:
-    return MappingProxyType(
-        {
-            category: re.compile(
-                "|".join(_pattern(line) for lines in _listed()[category].values() for line in lines.split("\n") if line)
-            )
-            for category in CATEGORIES
-        }
-    )
+    # One blank before all phrases: where no word begins none of them is tried.
+    return MappingProxyType({category: re.compile(rf" (?:{_phrases(category)})(?!\w)") for category in CATEGORIES})
+
+
+def _phrases(category: str) -> str:
+    return "|".join(_pattern(line) for lines in _listed()[category].values() for line in lines.split("\n") if line)
 
 
 def _pattern(phrase: str) -> str:
@@ -60,4 +72,4 @@ def _pattern(phrase: str) -> str:
         re.escape(normalised(word.removesuffix("*"))) + (r"\w*" if word.endswith("*") else "")
         for word in phrase.split()
     ]
-    return rf"(?<!\w){' '.join(words)}(?!\w)"
+    return " ".join(words)
