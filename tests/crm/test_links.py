@@ -76,6 +76,14 @@ async def test_a_lead_tells_which_link_has_brought_them(tenant: Tenant) -> None:
     assert (second["deepLink"], second["utmSource"], second["utmTerm"]) == ("autumn", "vk", None)
 
 
+async def test_a_link_that_never_was_costs_no_lead(tenant: Tenant) -> None:
+    """Whoever came by a link that there is not is a lead all the same, without a link."""
+    body = {"business": tenant.slug, "consent": True, "email": "a@example.org", "deepLink": "mistyped"}
+    await tenant.done("POST", "/api/public/leads", body | {"utmSource": "vk"})
+    [lead] = (await tenant.done("GET", LEADS, role=OWNER))["leads"]
+    assert (lead["deepLink"], lead["utmSource"]) == (None, "vk")
+
+
 @pytest.mark.parametrize(
     ("wrong", "field"),
     [

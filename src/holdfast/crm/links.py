@@ -94,12 +94,10 @@ async def follow(tx: Transaction, link_id: str) -> DeepLink:
     return _link(found[0])
 
 
-async def marks_of(tx: Transaction, link_id: str) -> Utm:
-    """Return the marks of a link, retired or not; raises DeepLinkNotFound."""
+async def marks_of(tx: Transaction, link_id: str) -> Utm | None:
+    """Return the marks of a link, retired or not; None where there is no such link."""
     found = await tx.rows(_SQL["link"], {"business_id": tx.business_id, "id": link_id})
-    if not found:
-        raise DeepLinkNotFound
-    return _link(found[0]).utm
+    return _link(found[0]).utm if found else None
 
 
 async def _lock(tx: Transaction, link_id: str, expected_version: int | None) -> None:

@@ -27,10 +27,12 @@ async def get_in_touch(request: Call) -> Response[bytes]:
 
     async def work(tx: Transaction) -> None:
         marks = data.marks()
-        if data.deep_link is not None:
-            of_link = await links.marks_of(tx, data.deep_link)
-            marks = of_link if marks.is_empty else marks
-        origin = Origin("form", data.locale or business.locale, marks, data.deep_link)
+        of_link = None if data.deep_link is None else await links.marks_of(tx, data.deep_link)
+        if of_link is not None and marks.is_empty:
+            marks = of_link
+        # Who came by a link that there is not cannot mend it, and is not turned away for it.
+        deep_link = None if of_link is None else data.deep_link
+        origin = Origin("form", data.locale or business.locale, marks, deep_link)
         lead_id = await receive(tx, contact, origin, CLIENT)
         await tell(tx, lead_id, CONTACT_RECEIVED)
 

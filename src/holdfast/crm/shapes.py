@@ -23,11 +23,15 @@ _LINK_ID = worded(r"^[A-Za-z0-9_-]{3,64}$(?![\s\S])", "must be 3 to 64 letters, 
 _TARGET = worded(
     r"^/(?:[A-Za-z0-9_~%.=&?-][A-Za-z0-9_~%.=&?/-]*)?$(?![\s\S])", "must be a path of this site, like /booking/slot/"
 )
+_HANDLE = worded(
+    r"^(?=.*[^\s@])[^\x00-\x1f\x7f]*$(?![\s\S])", "must have more than blanks and @, and no control characters"
+)
 _TEXT = worded(r"^[^\x00]*[^\s\x00][^\x00]*$(?![\s\S])", "must have words, and must not have the character NUL")
 
 Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=_TAG)]
 LinkId = Annotated[str, msgspec.Meta(pattern=_LINK_ID)]
 TargetPath = Annotated[str, msgspec.Meta(max_length=500, pattern=_TARGET)]
+Handle = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=_HANDLE)]
 NoteText = Annotated[str, msgspec.Meta(min_length=1, max_length=10_000, pattern=_TEXT)]
 
 
@@ -52,7 +56,7 @@ class Messenger(msgspec.Struct, rename="camel"):
     """A name or number in a messenger."""
 
     network: Network
-    handle: Line
+    handle: Handle
 
 
 class UtmBody(msgspec.Struct, rename="camel", kw_only=True):
