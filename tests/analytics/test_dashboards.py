@@ -176,6 +176,15 @@ async def test_runs_are_counted_by_the_day_on_which_they_began(figures: Figures)
     assert (shown["totals"], shown["share"]) == ({"started": 5, "completed": 3, "seconds": 690}, 0.6)
 
 
+async def test_runs_that_were_left_open_for_years_break_no_sum(figures: Figures) -> None:
+    """A day whose runs took longer together than a number of 32 bits can tell is shown like any other."""
+    quiz = figures.interactive("quiz", "mood")
+    for _ in range(2):
+        figures.run_of(quiz, MOMENT, 2**31 - 1)
+    shown = await figures.ask("interactive", Role.EDITOR, **{"from": "2026-03-10", "to": "2026-03-11"})
+    assert shown["totals"]["seconds"] == 2**32 - 2
+
+
 async def test_questions_are_counted_by_whether_they_were_in_time(figures: Figures) -> None:
     """Of the questions of a day those answered in time are counted among those whose time has come."""
     now = datetime.now(UTC)

@@ -159,6 +159,14 @@ def test_every_documented_path_answers(clients: Clients) -> None:
                 assert clients.http.request("TRACE", answer.url.path).status_code == 405, path
 
 
+def test_an_answer_without_a_body_is_documented_where_a_cache_may_ask(clients: Clients) -> None:
+    """Whatever takes If-None-Match says that it may answer 304, and nothing else does (H-1)."""
+    operations = [each for methods in clients.get(DOCUMENT)["paths"].values() for each in methods.values()]
+    asked = [any(p["name"] == "If-None-Match" for p in each["parameters"]) for each in operations]
+    assert any(asked)
+    assert asked == ["304" in each["responses"] for each in operations]
+
+
 def test_the_contract_is_documented(clients: Clients) -> None:
     """The document has the paths of the contract that exist, and the headers that they take."""
     paths = clients.get(DOCUMENT)["paths"]

@@ -33,7 +33,7 @@ create view dashboard_interactive with (security_invoker = true) as
     select r.business_id, (r.started_at at time zone b.timezone)::date as day, d.kind, d.slug,
            count(*)::integer as started,
            count(*) filter (where r.completed)::integer as completed,
-           coalesce(sum(r.duration_seconds), 0)::integer as seconds
+           coalesce(sum(r.duration_seconds), 0)::bigint as seconds
       from interactive_runs r
       join businesses b on b.id = r.business_id
       join interactive_definitions d on d.business_id = r.business_id and d.id = r.definition_id

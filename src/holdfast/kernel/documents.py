@@ -125,11 +125,15 @@ def _operation(
         schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
         answer["content"] = {"application/json": {"schema": schema}}
     statuses = ["200", "201"] if declaration.created else [str(handler.status_code)]
+    unchanged = {"304": {"description": "What the client has is current"}}
+    if "If-None-Match" not in declaration.headers:
+        unchanged = {}
     operation: dict[str, Any] = {
         "summary": summary,
         "parameters": parameters,
         "responses": {
             **dict.fromkeys(statuses, answer),
+            **unchanged,
             "default": {
                 "description": "An error",
                 "content": {"application/problem+json": {"schema": references[id(Problem)]}},
