@@ -94,7 +94,15 @@ def add_past(stage: Stage, bookings: int, report: Callable[[str], None]) -> None
                 "from": start,
                 "to": min(start + _CHUNK, bookings),
             }
-            for name in ("past", "past_bookings", "past_claims", "past_keys", "past_audit", "past_events"):
+            for name in (
+                "past",
+                "past_bookings",
+                "past_claims",
+                "past_keys",
+                "past_audit",
+                "past_heads",
+                "past_events",
+            ):
                 connection.execute(_statements[name], asked)
             connection.commit()
             report(f"past bookings: {asked['to']:,} of {bookings:,}")

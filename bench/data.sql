@@ -69,13 +69,20 @@ select %(business)s, 'past-' || gen_random_uuid(), 'reserve', repeat(md5(n::text
   from past order by id;
 
 -- name: past_audit
+-- Hashes as long as those of a chain; nobody has their key.
 insert into audit_log (business_id, aggregate_id, version, aggregate_type, action, from_state, to_state, actor,
-                       occurred_at)
-select %(business)s, id, version, 'booking', action, from_state, to_state, actor, occurred_at
+                       occurred_at, previous_mac, mac)
+select %(business)s, id, version, 'booking', action, from_state, to_state, actor, occurred_at,
+       case when version > 2 then sha256(uuid_send(id) || int4send(version - 1)) end,
+       sha256(uuid_send(id) || int4send(version))
   from past, lateral (values (2, 'commit', 'held', 'confirmed', 'client', held_at + interval '2 minutes'),
                              (3, 'outcome', 'confirmed', 'completed', 'staff', ends_at))
                  entry (version, action, from_state, to_state, actor, occurred_at)
  order by id;
+
+-- name: past_heads
+insert into audit_heads (business_id, aggregate_id, version, entry_mac, mac)
+select %(business)s, id, 3, sha256(uuid_send(id) || int4send(3)), sha256(uuid_send(id)) from past order by id;
 
 -- name: past_events
 insert into outbox_events (business_id, aggregate_id, version, type, payload, occurred_at)

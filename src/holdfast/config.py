@@ -143,6 +143,14 @@ def master_key(settings: Settings) -> bytes:
     return key_of_file(file)
 
 
+def known_master_key(settings: Settings) -> bytes | None:
+    """Return the master key that is set, or that an embedded database has; None when there is none. Makes none."""
+    if settings.master_key is not None or settings.dsn is not None:
+        return settings.master_key
+    file = key_file(settings)
+    return key_of_file(file) if file.exists() else None
+
+
 def key_file(settings: Settings) -> Path:
     """Return where the master key is when none is set."""
     return settings.data_dir / "master.key"

@@ -4,7 +4,7 @@ Each capability says in `checks.sql` (and `.._checks.sql` beside it) what must b
 each of which must return no row.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import LiteralString
@@ -13,6 +13,7 @@ from uuid import UUID
 import psycopg
 from psycopg import Connection, IsolationLevel
 
+from holdfast.kernel import audit_chain
 from holdfast.kernel.sql import load
 
 # A database may be damaged in any way, and restored without statistics. So: read the tables themselves, since an index
@@ -23,6 +24,9 @@ _OPTIONS = (
     " -c idle_in_transaction_session_timeout=0 -c enable_indexscan=off -c enable_indexonlyscan=off"
     " -c enable_bitmapscan=off -c enable_nestloop=off -c max_parallel_workers_per_gather=0 -c jit=off -c work_mem=64MB"
 )
+
+
+WITHOUT_KEY = "the hashes of the audit log are not verified, for want of the master key; its links and versions are"
 
 
 class VerifyError(Exception):
@@ -55,8 +59,11 @@ def checks() -> dict[str, LiteralString]:
     }
 
 
-def verify(dsn: str, report: Callable[[str], None]) -> list[Violation]:
+def verify(dsn: str, report: Callable[[str], None], *, master_key: bytes | None = None) -> list[Violation]:
     """Return every violation in one snapshot of the database; changes nothing, and may run beside a live server.
+
+    With the master key the hashes of the audit log are computed anew; without it only its links and versions are looked
+    at, by which an entry that was rewritten in its place is not found (D-7).
 
     Raises VerifyError when the role does not see all rows or the schema is not that of this release.
     """
@@ -69,7 +76,20 @@ def verify(dsn: str, report: Callable[[str], None]) -> list[Violation]:
         for number, (name, statement) in enumerate(todo.items(), 1):
             report(f"verifying {number}/{len(todo)}: {name}")
             violations += _run(connection, name, statement)
+        if master_key is None:
+            report(WITHOUT_KEY)
+        else:
+            violations += _forgeries(connection, master_key, report)
         return violations
+
+
+def _forgeries(connection: Connection, master_key: bytes, report: Callable[[str], None]) -> Iterator[Violation]:
+    report("verifying the hashes of the audit log")
+    for found in audit_chain.forgeries(connection, master_key):
+        if isinstance(found, str):
+            report(f"verifying: {found}")
+        else:
+            yield Violation(found.check, found.business_id, found.ids, found.problem)
 
 
 def _assert_sees_all_rows(connection: Connection) -> None:

@@ -11,10 +11,11 @@ from procrastinate import App, PsycopgConnector, RetryStrategy
 from holdfast import config, logs
 from holdfast.availability.zone_records import record_zones
 from holdfast.booking import jobs, measures
-from holdfast.booking.sealing import SEALING
+from holdfast.booking.sealing import BLOCK_REASONS, SEALING
 from holdfast.crm.feed import feed
 from holdfast.identity import attempts, write_limits
 from holdfast.kernel import backfills
+from holdfast.kernel.audit_backfill import CHAINING
 from holdfast.kernel.database import Database
 from holdfast.kernel.privacy import Keyring
 from holdfast.kernel.publication import Publication, folder_of_supervisor
@@ -22,7 +23,7 @@ from holdfast.kernel.publication import Publication, folder_of_supervisor
 log = structlog.get_logger(__name__)
 
 # What brings rows of earlier releases over, in this order; each is named in the migration that needs it.
-BACKFILLS: tuple[backfills.Backfill, ...] = (SEALING,)
+BACKFILLS: tuple[backfills.Backfill, ...] = (SEALING, CHAINING, BLOCK_REASONS)
 # A job whose worker was killed stays `doing` for ever and keeps its lock, unless somebody sets it back.
 _STALLED_SECONDS = 120
 # Less than the supervisor waits before it kills.

@@ -243,7 +243,10 @@ def _admit(stage: Stage, wanted: list[tuple[str, Place]]) -> List:
 
 def _commit(stage: Stage, held: List) -> List:
     """Have the reservations committed as the server does; return the acknowledgements."""
-    requests = [{"n": n, "id": a.id, "contact": ENVELOPE.hex(), "nonce": "00" * 16} for n, a in enumerate(held, 1)]
+    requests = [
+        {"n": n, "id": a.id, "contact": ENVELOPE.hex(), "nonce": "00" * 16, "chain_key": "00" * 32}
+        for n, a in enumerate(held, 1)
+    ]
     with psycopg.connect(stage.dsn) as connection:
         call = "select commit_reservations(%s, %s)"
         row = connection.execute(call, [stage.business, json.dumps(requests)]).fetchone()

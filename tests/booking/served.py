@@ -1,5 +1,6 @@
 """The demo business as its clients meet it: over HTTP, every answer checked against the OpenAPI document."""
 
+import asyncio
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ import httpx
 import psycopg
 
 from booking.documented import PROBLEM, check_answer
+from conftest import MASTER_KEY
+from holdfast.kernel.privacy import Keyring
 
 SLUG = "emotional-balance"
 CRON = {"Authorization": "Bearer a cron secret"}
@@ -114,6 +117,16 @@ class Clients:
             cursor = connection.execute(statement.encode(), values)
             return cursor.fetchall() if cursor.description else []
 
+    def reasons(self, aggregate_id: str) -> list[str | None]:
+        """Return why each change of a thing was made, in the order of its history; None where nobody said."""
+        kept = self.sql(
+            "select a.business_id, r.id, r.body from audit_log a left join audit_reasons r"
+            " on r.business_id = a.business_id and r.id = a.reason_id where a.aggregate_id = %s order by a.version",
+            aggregate_id,
+        )
+        keys = asyncio.run(Keyring(MASTER_KEY, self.dsn).of(kept[0][0]))
+        return [None if body is None else keys.open("audit_reasons.body", id_, body) for _, id_, body in kept]
+
     @contextmanager
     def altered(self, table: str, slug: str, **values: object) -> Iterator[None]:
         """Give columns of a service, a program or a resource other values for a while."""
@@ -140,8 +153,9 @@ class Clients:
         [(before,)] = self.sql("select state from bookings where id = %s", booking_id)
         self.sql(f"update bookings set {change}, version = version + 1 where id = %s", *values, booking_id)
         self.sql(
-            "select record_changes(business_id, array[id], 'change', %s, 'staff', null, 'AppointmentUpdated')"
-            " from bookings where id = %s",
+            "select record_changes(business_id, array[id], array[%s::bytea], 'change', %s, 'staff', null,"
+            " 'AppointmentUpdated') from bookings where id = %s",
+            bytes(32),
             before,
             booking_id,
         )

@@ -14,6 +14,7 @@ from holdfast import config, web
 from holdfast.identity import api_keys, businesses
 from holdfast.identity.permissions import Role
 from holdfast.kernel.database import Database, Transaction
+from holdfast.kernel.privacy import Keyring
 
 
 def bearer(key: str) -> dict[str, str]:
@@ -37,7 +38,7 @@ def key_for(clients: Clients, role: Role, slug: str = SLUG) -> str:
         return text
 
     async def run() -> str:
-        database = Database(clients.dsn, min_connections=1, max_connections=1)
+        database = Database(clients.dsn, min_connections=1, max_connections=1, keyring=Keyring(MASTER_KEY, clients.dsn))
         await database.open()
         try:
             return await database.run(None, work)

@@ -196,8 +196,23 @@ BOOKINGS = {
             aggregate_type="booking",
             action="book",
             actor="client",
+            mac="\\x" + "00" * 32,
         ),
         "audit_log_pkey",
+    ),
+    "an audit entry in no chain": (
+        row("audit_log", aggregate_id=the("booked"), version=9, aggregate_type="booking", action="x", actor="client"),
+        "audit_log_chained",
+    ),
+    "an audit entry with its reason in plain text": (
+        row(
+            "audit_log", aggregate_id=the("booked"), version=9, aggregate_type="x", action="x", actor="x", reason="ill"
+        ),
+        "audit_log_reason_sealed",
+    ),
+    "a block with its reason in plain text": (
+        row("blocks", resource_id=the("hall"), during="[2045-07-02, 2045-07-03)", reason="ill"),
+        "blocks_reason_sealed",
     ),
     "a version with two events": (
         row("outbox_events", aggregate_id=the("booked"), version=1, type="AppointmentConfirmed"),

@@ -18,11 +18,12 @@ def around(clients: Clients, resource: str, slot: Json, **more: object) -> Json:
 
 def history(clients: Clients, thing_id: str) -> list[tuple[object, ...]]:
     """Return the audit entries of what is no booking."""
-    return clients.sql(
-        "select aggregate_type, action, from_state, to_state, actor, replace(actor_id::text, '-', ''), reason"
+    entries = clients.sql(
+        "select aggregate_type, action, from_state, to_state, actor, replace(actor_id::text, '-', '')"
         " from audit_log where aggregate_id = %s order by version",
         thing_id,
     )
+    return [(*entry, reason) for entry, reason in zip(entries, clients.reasons(thing_id), strict=True)]
 
 
 def test_a_block_takes_every_place(clients: Clients, desk: StaffClients, day: date) -> None:
@@ -80,12 +81,18 @@ def test_a_hold_that_ran_out_is_no_conflict(clients: Clients, desk: StaffClients
 
 
 def test_a_block_with_a_key(clients: Clients, desk: StaffClients, day: date) -> None:
-    """A repeated block with its key is one block with one answer; without the key it meets itself (B-9)."""
+    """A repeated block with its key is one block with one answer; without the key it meets itself (B-9).
+
+    The answer that is kept for it has not the reason in it, which is told again all the same (D-5).
+    """
     slot = clients.slots("couple-session", day)[0]
-    body, headers = around(clients, "room", slot), {"Idempotency-Key": new_key()}
+    key = new_key()
+    body, headers = around(clients, "room", slot, reason="a private matter"), {"Idempotency-Key": key}
     first = desk.call("POST", BLOCKS, body, headers=headers)
     again = desk.call("POST", BLOCKS, body, headers=headers)
     assert (again.status_code, again.json()) == (200, first.json() | {"replayed": True})
+    assert again.json()["reason"] == "a private matter"
+    assert clients.sql("select answer ->> 'reason' from idempotency_keys where key = %s", key) == [(None,)]
     [itself] = problem(desk.call("POST", BLOCKS, body), 409, "time_taken")["details"]["conflicts"]
     assert (itself["kind"], itself["id"]) == ("block", first.json()["id"])
     assert desk.call("DELETE", f"{BLOCKS}/{first.json()['id']}").status_code == 204

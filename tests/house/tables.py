@@ -71,6 +71,8 @@ OWNERS = {
     "outbox_events": "kernel",
     "schema_migrations": "kernel",
     "backfills": "kernel",
+    "audit_heads": "kernel",
+    "audit_reasons": "kernel",
 }
 # Writes by another than the owner, each with its reason.
 GUESTS = {

@@ -191,6 +191,25 @@ def test_history_is_append_only_for_the_application(schema: psycopg.Connection) 
     assert {privilege for *_, privilege in rights} == {"SELECT", "INSERT"}
 
 
+def test_only_one_function_writes_the_audit_log(schema: psycopg.Connection) -> None:
+    """The servers read log and heads and write neither; admission adds entries and moves heads, and deletes nothing (D-7)."""
+    rights = schema.execute(
+        """select grantee, table_name, string_agg(distinct privilege_type, ' ' order by privilege_type)
+             from (select grantee, table_name, privilege_type from information_schema.role_table_grants
+                   union all
+                   select grantee, table_name, privilege_type from information_schema.role_column_grants) granted
+            where table_name in ('audit_log', 'audit_heads')
+              and grantee in ('holdfast_app', 'holdfast_admission', 'PUBLIC')
+            group by grantee, table_name"""
+    ).fetchall()
+    assert {(grantee, table): rights_of_it for grantee, table, rights_of_it in rights} == {
+        ("holdfast_app", "audit_log"): "SELECT",
+        ("holdfast_app", "audit_heads"): "SELECT",
+        ("holdfast_admission", "audit_log"): "INSERT SELECT",
+        ("holdfast_admission", "audit_heads"): "INSERT SELECT UPDATE",
+    }
+
+
 def test_constraints_that_errors_name_exist(schema: psycopg.Connection) -> None:
     """An error that claims a constraint claims one that the schema has, or that one of its functions raises."""
     _import_everything()

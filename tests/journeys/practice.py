@@ -1,14 +1,17 @@
 """Two businesses with bookings in every state, made through the functions that the product itself uses."""
 
+import asyncio
 import json
 from dataclasses import dataclass
 from typing import Any
-from uuid import NAMESPACE_OID, uuid5
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 import psycopg
 from psycopg import Connection, sql
 
+from conftest import MASTER_KEY
 from holdfast.kernel.embedded import EmbeddedPostgres
+from holdfast.kernel.privacy import Keyring, TenantKeys
 from journeys.shelf import fill_shelf
 
 PRACTICE, NEIGHBOUR = "practice", "neighbour"  # tenants with the same things and the same bookings
@@ -41,6 +44,12 @@ class Tenant:
 
     connection: Connection
     name: str
+    # None for one whose hashes nobody looks at.
+    keys: TenantKeys | None = None
+
+    def chain_key(self, name: str) -> bytes:
+        """Return the key of the audit log of the thing of this name."""
+        return bytes(32) if self.keys is None else self.keys.chain_key(UUID(self.id(name)))
 
     def id(self, name: str) -> str:
         """Return the id of the thing of this name in this business."""
@@ -62,7 +71,8 @@ class Tenant:
 
     def asks(self, name: str, **wishes: Any) -> dict[str, Any]:
         """Return the request for a booking of this name."""
-        return {"id": self.id(name), "operation": "reserve", "hash": "00" * 32, "party": 1, "ttl": 86400} | wishes
+        mine = {"id": self.id(name), "chain_key": self.chain_key(name).hex()}
+        return mine | {"operation": "reserve", "hash": "00" * 32, "party": 1, "ttl": 86400} | wishes
 
     def asks_for_slot(self, name: str, service: str, begins: str, ends: str, **wishes: Any) -> dict[str, Any]:
         """Return the request for a slot; the past may be asked for as well."""
@@ -80,7 +90,10 @@ class Tenant:
     def commit(self, *names: str) -> list[str]:
         """Commit these reservations in one batch; return the outcomes."""
         batch = json.dumps(
-            [{"n": n, "id": self.id(name), "contact": ENVELOPE.hex()} for n, name in enumerate(names, 1)]
+            [
+                {"n": n, "id": self.id(name), "contact": ENVELOPE.hex(), "chain_key": self.chain_key(name).hex()}
+                for n, name in enumerate(names, 1)
+            ]
         )
         answers = self.run("select commit_reservations(%(business)s, %(batch)s)", batch=batch)
         return [answer["outcome"] for answer in answers]
@@ -102,9 +115,10 @@ class Tenant:
                 self.run("delete from claims where business_id = %(business)s and booking_id = %(id)s", **one)
             if audited:
                 self.run(
-                    "select record_changes(%(business)s, array[%(id)s::uuid], 'change', %(before)s, 'staff', null,"
-                    " 'AppointmentChanged')",
+                    "select record_changes(%(business)s, array[%(id)s::uuid], array[%(key)s::bytea], 'change',"
+                    " %(before)s, 'staff', null, 'AppointmentChanged')",
                     before=before,
+                    key=self.chain_key(name),
                     **one,
                 )
 
@@ -123,8 +137,10 @@ class Tenant:
 
 def open_practice(connection: Connection, name: str) -> None:
     """Make a business with what can be booked in it, and bookings in every state."""
-    tenant = Tenant(connection, name)
-    _furnish(tenant)
+    _furnish(Tenant(connection, name))
+    tenant = Tenant(
+        connection, name, asyncio.run(Keyring(MASTER_KEY, connection.info.dsn).of(UUID(the("business", name))))
+    )
     _offer_group(tenant)
     _book_slots(tenant)
     _book_group(tenant)

@@ -121,6 +121,10 @@ REFERENCES: dict[str, Damage] = {
         row("attention_items", NOWHERE, id=NEW, kind="thing", subject_id=NEW, severity="info"),
         {says("kernel.attention_belongs_to_a_business", NEW, NOWHERE)},
     ),
+    "audit_reasons_business_id_fkey": (
+        row("audit_reasons", NOWHERE, id=NEW, body=ENVELOPE),
+        {says("kernel.records_belong_to_a_business", NEW, NOWHERE)},
+    ),
     "tenant_keys_business_id_fkey": (
         row("tenant_keys", NOWHERE, purpose="data", generation=7, wrapped="\\x" + "00" * 60),
         {says("kernel.tenant_keys_belong_to_a_business", "data 7", NOWHERE)},

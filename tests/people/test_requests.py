@@ -173,3 +173,15 @@ def test_plain_contacts_of_an_earlier_release_are_waited_for(clients: Clients, o
         )
     finally:
         clients.sql("alter table bookings enable trigger user")
+
+
+def test_reasons_of_a_forgotten_person_are_gone(clients: Clients, owner: StaffClients, day: date) -> None:
+    """Why a person cancelled is told to them, and is gone after the erasure, while the history stays (D-8)."""
+    whom = somebody()
+    booked = made(clients, owner, day, whom)
+    assert clients.cancel(booked, reason="Grief").status_code == 200
+    assert [booking["reasons"] for booking in told(owner, email=whom["guestEmail"])["bookings"]] == [["Grief"]]
+    before = clients.reasons(booked["appointmentId"])
+    assert ask(owner, "erase", email=whom["guestEmail"]).status_code == 200
+    assert "Grief" in before
+    assert clients.reasons(booked["appointmentId"]) == [None] * (len(before) + 1)

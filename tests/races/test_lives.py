@@ -307,7 +307,7 @@ async def test_a_repetition_meets_its_first_attempt(practice: Practice, app_uri:
     """A batch repeated while its first attempt is still on its way is answered like the first, and done once (B-1)."""
     snapshot = await practice.desk.snapshots.get(practice.business_id)
     assert snapshot is not None, "the business exists"
-    booked = {"nonce": "ab" * 16, "contact": ENVELOPE.hex()} if books else {}
+    booked = {"nonce": "ab" * 16, "contact": ENVELOPE.hex(), "chain_key": "00" * 32} if books else {}
     request = Request(id=new_id(), operation="book", party=2, ttl=60, **booked)
     if wish == "schedule":
         request.schedule = await practice.add_schedule(3)
@@ -392,13 +392,8 @@ async def test_a_capacity_is_lowered_past_what_has_ended(practice: Practice) -> 
                 [seat, begins, ends, booking_id],
             )
             await tx.run(
-                "insert into audit_log (business_id, aggregate_id, version, aggregate_type, action, from_state,"
-                " to_state, actor) values (%s, %s, 3, 'booking', 'test', 'confirmed', 'confirmed', 'test')",
-                [practice.business_id, booking_id],
-            )
-            await tx.run(
-                "insert into outbox_events (business_id, aggregate_id, version, type) values (%s, %s, 3, 'Test')",
-                [practice.business_id, booking_id],
+                "select record_changes(%s, array[%s::uuid], array[%s::bytea], 'test', 'confirmed', 'test', null, 'Test')",
+                [practice.business_id, booking_id, (await tx.keys()).chain_key(booking_id)],
             )
     await practice.desk.database.run(practice.business_id, lambda tx: set_capacity(tx, practice.resources["hall"], 3))
     async with practice.desk.database.transaction(practice.business_id) as tx:

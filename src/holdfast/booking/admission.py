@@ -58,6 +58,7 @@ class Request(msgspec.Struct, omit_defaults=True, kw_only=True):
     email_index: str | None = None
     phone_index: str | None = None
     nonce: str | None = None
+    chain_key: str | None = None
 
 
 class Answer(msgspec.Struct, kw_only=True):
@@ -98,6 +99,7 @@ class CommitRequest(msgspec.Struct, omit_defaults=True, kw_only=True):
     id: UUID
     contact: str
     nonce: str
+    chain_key: str
     n: int = 0
     email_index: str | None = None
     phone_index: str | None = None

@@ -5,7 +5,7 @@
 -- functions keep the planner to that, whatever it believes of a table that has just begun to fill.
 --
 -- Order of locks, over a whole batch: counters of schedules, then resources, then bookings, then claims, then keys,
--- each sorted by id. Whoever keeps to it cannot deadlock with anybody else who does.
+-- then heads of the audit log, each sorted by id. Whoever keeps to it cannot deadlock with anybody else who does.
 --
 -- A resource of capacity 1 without a daily limit is never locked: claims_no_overlap decides. Any other resource is
 -- locked FOR NO KEY UPDATE on every path (FOR UPDATE would deadlock against the KEY SHARE of the foreign keys).
@@ -55,7 +55,8 @@ create type admission_request as (
     contact text,               -- an envelope in hex; contact and nonce are given when the booking is to be confirmed
     email_index text,           -- at once, and the blind indexes, in hex too, as far as the contact has what they find
     phone_index text,
-    nonce text
+    nonce text,
+    chain_key text              -- of the audit log, for what is confirmed or changed
 );
 
 create type commit_request as (
@@ -66,7 +67,8 @@ create type commit_request as (
     phone_index text,
     timezone text,
     locale text,
-    nonce text
+    nonce text,
+    chain_key text
 );
 
 -- Whether a claim belongs to a hold that has run out: it occupies nothing, though its row is still there (B-4).
@@ -324,6 +326,7 @@ declare
     v_locked jsonb := '{}';             -- resource -> [capacity, daily limit]
     v_lost integer[];
     v_confirmed uuid[] := '{}';
+    v_chain_keys bytea[] := '{}';
     v_left integer;
     v_ok boolean;
     r record;
@@ -580,13 +583,15 @@ begin
                  where a.key is null or a.id in (select written.booking_id from written)
                 returning id
             )
-            select a.n, a.id, a.nonce, a.answer, a.id in (select booked.id from booked) as won from answered a
+            select a.n, a.id, a.nonce, a.chain_key, a.answer, a.id in (select booked.id from booked) as won
+              from answered a
         loop
             if r.won then
                 v_outcome[r.n] := r.answer ->> 'state';
                 v_answer[r.n] := r.answer;
                 if r.nonce is not null then
                     v_confirmed := v_confirmed || r.id;
+                    v_chain_keys := v_chain_keys || decode(r.chain_key, 'hex');
                 end if;
             else
                 v_outcome[r.n] := 'again';
@@ -598,7 +603,8 @@ begin
             v_undone := true;
         end if;
         if v_confirmed <> '{}' then
-            perform record_changes(p_business_id, v_confirmed, 'book', null, 'client', null, 'AppointmentConfirmed');
+            perform record_changes(p_business_id, v_confirmed, v_chain_keys, 'book', null, 'client', null,
+                                   'AppointmentConfirmed');
         end if;
     end if;
 
@@ -637,26 +643,38 @@ begin
               from generate_subscripts(v_outcome, 1) n);
 end $$;
 
--- One audit entry and one event for each booking, at the version that it has now.
+-- One audit entry and one event for each booking, at the version that it has now. The keys are those of the chains, in
+-- the order of the bookings.
 create or replace function record_changes(
-    p_business_id uuid, p_booking_ids uuid[], p_action text, p_from_state text, p_actor text, p_reason text,
-    p_event text, p_payload jsonb default '{}', p_actor_id uuid default null
+    p_business_id uuid, p_booking_ids uuid[], p_chain_keys bytea[], p_action text, p_from_state text, p_actor text,
+    p_reason_id uuid, p_event text, p_payload jsonb default '{}', p_actor_id uuid default null
 ) returns void
-language sql set timezone = 'UTC' as $$
-    insert into audit_log (business_id, aggregate_id, version, aggregate_type, action, from_state, to_state, actor,
-                           actor_id, reason)
-    select b.business_id, b.id, b.version, 'booking', p_action, p_from_state, b.state, p_actor, p_actor_id, p_reason
-      from unnest(p_booking_ids) changed
-     cross join lateral (select * from bookings o
-                          where o.business_id = p_business_id and o.id = changed offset 0) b;
-    insert into outbox_events (business_id, aggregate_id, version, type, payload)
-    select b.business_id, b.id, b.version, p_event, p_payload || jsonb_build_object(
-               'bookingId', b.id, 'status', b.state, 'serviceId', b.service_id, 'scheduleId', b.schedule_id,
-               'start', b.starts_at, 'end', b.ends_at, 'partySize', b.party_size)
-      from unnest(p_booking_ids) changed
-     cross join lateral (select * from bookings o
-                          where o.business_id = p_business_id and o.id = changed offset 0) b;
-$$;
+language plpgsql set timezone = 'UTC' as $$
+declare
+    v_ids uuid[];
+    v_versions integer[];
+    v_states text[];
+    v_keys bytea[];
+begin
+    -- Of what is not there, nothing is told.
+    with changed as materialized (
+        select b.*, asked.key
+          from unnest(p_booking_ids, p_chain_keys) asked (id, key)
+         cross join lateral (select * from bookings o
+                              where o.business_id = p_business_id and o.id = asked.id offset 0) b
+    ), told as (
+        insert into outbox_events (business_id, aggregate_id, version, type, payload)
+        select c.business_id, c.id, c.version, p_event, p_payload || jsonb_build_object(
+                   'bookingId', c.id, 'status', c.state, 'serviceId', c.service_id, 'scheduleId', c.schedule_id,
+                   'start', c.starts_at, 'end', c.ends_at, 'partySize', c.party_size)
+          from changed c
+    )
+    select array_agg(c.id), array_agg(c.version), array_agg(c.state), array_agg(c.key)
+      into v_ids, v_versions, v_states, v_keys
+      from changed c;
+    perform append_audit(p_business_id, 'booking', p_action, p_from_state, p_actor, p_actor_id, p_reason_id,
+                         v_ids, v_versions, v_states, v_keys);
+end $$;
 
 -- Commits a batch of reservations: [{n, id, contact, email_index, phone_index, timezone, locale, nonce}], with envelope,
 -- indexes and nonce in hex. Guarded by state and by the clock of the database in one UPDATE, so that expiry and commit
@@ -670,6 +688,7 @@ declare
     v_requests commit_request[];
     v_sealed boolean;
     v_committed uuid[];
+    v_chain_keys bytea[];
     v_first integer[];                  -- n of the request that has committed; another for the same finds it done
 begin
     select array_agg(q), bool_and(q.contact is not null) into v_requests, v_sealed
@@ -693,11 +712,13 @@ begin
            -- Not `state = 'held' and`: that would offer the index of all holds, and a table that has just begun to
            -- fill takes it.
            and case b.state when 'held' then b.expires_at > clock_timestamp() end
-        returning b.id, a.n
+        returning b.id, a.n, a.chain_key
     )
-    select array_agg(id), array_agg(n) into v_committed, v_first from changed;
+    select array_agg(id), array_agg(n), array_agg(decode(chain_key, 'hex'))
+      into v_committed, v_first, v_chain_keys from changed;
     if v_committed is not null then
-        perform record_changes(p_business_id, v_committed, 'commit', 'held', 'client', null, 'AppointmentConfirmed');
+        perform record_changes(p_business_id, v_committed, v_chain_keys, 'commit', 'held', 'client', null,
+                               'AppointmentConfirmed');
     end if;
 
     return (
@@ -848,8 +869,8 @@ end $$;
 -- count. Outcomes: moved, refused, full, spent, again, unchanged, stale, too_soon, too_far, unknown_schedule,
 -- started, price_differs, not_confirmed (state), version_conflict (version).
 create or replace function move_booking(
-    p_business_id uuid, p_booking_id uuid, p_expected_version integer, p_request jsonb, p_actor text, p_reason text,
-    p_actor_id uuid default null
+    p_business_id uuid, p_booking_id uuid, p_expected_version integer, p_request jsonb, p_actor text,
+    p_reason_id uuid, p_actor_id uuid default null
 ) returns jsonb
 language plpgsql security definer
 set search_path = public, pg_temp set timezone = 'UTC' set lock_timeout = '5s'
@@ -929,8 +950,8 @@ begin
                starts_at = q.starts, ends_at = q.ends, version = b.version + 1
          where b.business_id = p_business_id and b.id = p_booking_id;
         perform record_changes(
-            p_business_id, array[p_booking_id], 'reschedule', v_booking.state, p_actor, p_reason,
-            'AppointmentRescheduled',
+            p_business_id, array[p_booking_id], array[decode(q.chain_key, 'hex')], 'reschedule', v_booking.state,
+            p_actor, p_reason_id, 'AppointmentRescheduled',
             jsonb_build_object('previousStart', v_booking.starts_at, 'previousEnd', v_booking.ends_at), p_actor_id);
         v_outcome := 'moved';
     end if;

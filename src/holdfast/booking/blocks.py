@@ -9,10 +9,10 @@ import msgspec
 from holdfast.booking.admission import sweep
 from holdfast.booking.bookings import Keyed, find_answer, keep_answer
 from holdfast.booking.errors import TimeTaken
-from holdfast.kernel.audit import Actor, record
+from holdfast.kernel.audit import Actor, open_reason, record, seal_reason
 from holdfast.kernel.database import Database, Transaction
 from holdfast.kernel.errors import NotFound, TryLater
-from holdfast.kernel.ids import new_id
+from holdfast.kernel.ids import new_id, uuid_or_none
 from holdfast.kernel.sql import load
 
 _SQL = load("holdfast.booking", "staff_queries.sql")
@@ -85,19 +85,22 @@ async def _block(tx: Transaction, wanted: Wanted, key: Keyed, actor: Actor) -> B
         "resource_id": wanted.resource_id,
         "from": wanted.start,
         "to": wanted.end,
-        "reason": wanted.reason,
     }
     # Locked before the key is looked for, so that of two with one key the second finds what the first was told.
     if not await tx.rows(_SQL["lock_resource"], values):
         raise NotFound
     answered = await find_answer(tx, key)
     if answered is not None:
-        return msgspec.convert({**answered, "replayed": True}, BlockView)
-    await tx.run(_SQL["add_block"], values)
+        # One that an earlier release has kept has its reason in it.
+        reason = answered.get("reason") or await open_reason(tx, uuid_or_none(answered.get("reasonId") or ""))
+        return msgspec.convert({**answered, "reason": reason, "replayed": True}, BlockView)
+    reason_id = await seal_reason(tx, wanted.reason)
+    await tx.run(_SQL["add_block"], values | {"reason_id": reason_id})
     if not await tx.value(_SQL["take_resource_for_block"], values):
         raise TimeTaken(details={"conflicts": await tx.rows(_SQL["taken_by"], values)})
     [row] = await tx.rows(_SQL["block"], values)
-    shown = BlockView(**row)
-    await keep_answer(tx, key, None, shown)
-    await record(tx, "block", shown.id, "block", actor, reason=wanted.reason)
+    shown = BlockView(**row, reason=wanted.reason)
+    # What somebody wrote freely is in no answer that is kept.
+    await keep_answer(tx, key, None, {**msgspec.to_builtins(shown), "reason": None, "reasonId": reason_id})
+    await record(tx, "block", shown.id, "block", actor, reason=reason_id)
     return shown

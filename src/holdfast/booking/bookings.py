@@ -21,7 +21,7 @@ from holdfast.booking.errors import (
     VersionRequired,
 )
 from holdfast.booking.states import UNCOMMITTED, BookingState
-from holdfast.kernel.audit import CLIENT, Actor
+from holdfast.kernel.audit import CLIENT, Actor, seal_reason
 from holdfast.kernel.database import Transaction
 
 
@@ -227,6 +227,7 @@ async def move(
     actor: Actor = CLIENT,
 ) -> Move:
     """Try to move an appointment to another place; the caller rolls back unless the outcome is `moved`."""
+    request.chain_key = (await tx.keys()).chain_key(booking_id).hex()
     text = await tx.value(
         queries["move_booking"],
         {
@@ -236,7 +237,7 @@ async def move(
             "request": msgspec.json.encode(request).decode(),
             "actor": actor.kind,
             "actor_id": actor.id,
-            "reason": reason,
+            "reason_id": await seal_reason(tx, reason),
         },
     )
     return _decode_move(text)
@@ -298,7 +299,8 @@ async def record(tx: Transaction, before: Booking, action: str, event: str, acto
             "from_state": before.state,
             "actor": actor.kind,
             "actor_id": actor.id,
-            "reason": reason,
+            "chain_key": (await tx.keys()).chain_key(before.id),
+            "reason_id": await seal_reason(tx, reason),
             "event": event,
         },
     )

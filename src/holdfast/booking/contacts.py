@@ -57,6 +57,7 @@ class Guest:
             timezone=self.timezone,
             locale=self.locale,
             nonce=new_nonce().hex(),
+            chain_key=keys.chain_key(reservation_id).hex(),
             **seal(keys, reservation_id, self.person).in_hex(),
         )
 
@@ -123,6 +124,7 @@ def put_person(request: Request, keys: TenantKeys, person: Person) -> None:
     for name, value in seal(keys, request.id, person).in_hex().items():
         setattr(request, name, value)
     request.nonce = new_nonce().hex()
+    request.chain_key = keys.chain_key(request.id).hex()
 
 
 async def change_contact(

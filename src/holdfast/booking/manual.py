@@ -19,6 +19,7 @@ from holdfast.booking.reservations import Place, Reservations, Wish
 from holdfast.booking.terms import OVERRIDE, STAFF
 from holdfast.booking.views import ChangedView
 from holdfast.identity.staff import Staff
+from holdfast.kernel.audit import seal_reason
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.errors import TryLater
 from holdfast.kernel.ids import new_id
@@ -121,7 +122,7 @@ async def _book(
             "request": msgspec.json.encode(request).decode(),
             "ignores_busy": manual.overrides,
             "actor_id": manual.staff.key_id,
-            "reason": manual.reason,
+            "reason_id": await seal_reason(tx, manual.reason),
         },
     )
     booked = _decode(text)

@@ -8,7 +8,7 @@ import msgspec
 from holdfast.booking.bookings import Booking, find_all, record
 from holdfast.booking.contacts import person_of
 from holdfast.booking.tokens import new_nonce
-from holdfast.kernel.audit import Actor
+from holdfast.kernel.audit import Actor, forget_reasons, reasons_of
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.privacy import Handles
 from holdfast.kernel.sql import load
@@ -17,7 +17,7 @@ _SQL = load("holdfast.booking", "personal.sql")
 
 
 async def any_plain(tx: Transaction) -> bool:
-    """Return whether contacts of an earlier release are in plain text still: nobody is found by them."""
+    """Return whether contacts or reasons of an earlier release are in plain text, and could not be forgotten."""
     return bool(await tx.value(_SQL["any_plain"], {"business_id": tx.business_id}))
 
 
@@ -27,7 +27,7 @@ async def expected(tx: Transaction, whom: Handles) -> list[UUID]:
 
 
 async def told_of(tx: Transaction, whom: Handles) -> dict[str, list[dict[str, Any]]]:
-    """Return the bookings of a person with contact, note and intake form, and what they wait for."""
+    """Return the bookings of a person with contact, note, intake form and reasons, and what they wait for."""
     keys = await tx.keys()
     rows = {row["id"]: row for row in await tx.rows(_SQL["bookings_of"], _values(tx, whom))}
     bookings = []
@@ -39,6 +39,7 @@ async def told_of(tx: Transaction, whom: Handles) -> dict[str, list[dict[str, An
             | {"contact": msgspec.to_builtins(person_of(keys, booking))}
             | {"note": row["note"] and keys.open("bookings.note", booking.id, bytes(row["note"]))}
             | {"intake": intake and msgspec.json.decode(intake)}
+            | {"reasons": await reasons_of(tx, booking.id)}
         )
     waits = []
     for row in await tx.rows(_SQL["waits_of"], _values(tx, whom)):
@@ -51,7 +52,7 @@ async def told_of(tx: Transaction, whom: Handles) -> dict[str, list[dict[str, An
 
 
 async def forget(tx: Transaction, whom: Handles, actor: Actor) -> dict[str, int]:
-    """Take contact, note and intake form from the bookings of a person, and their requests from the waitlist.
+    """Take contact, note, intake form and reasons from the bookings of a person, and their requests from the waitlist.
 
     Time, state, price and history stay. Whoever still has the token of such a booking opens nothing with it.
     """
@@ -60,6 +61,7 @@ async def forget(tx: Transaction, whom: Handles, actor: Actor) -> dict[str, int]
         values = {"business_id": tx.business_id, "id": booking.id, "nonce": new_nonce()}
         await tx.run(_SQL["forget_contact"], values)
         await tx.run(_SQL["forget_intake"], values)
+        await forget_reasons(tx, booking.id)
         await record(tx, booking, "forget_person", "AppointmentUpdated", actor, None)
     return {"bookings": len(ids), "waitlist": await tx.run(_SQL["forget_waits"], _values(tx, whom))}
 

@@ -80,12 +80,13 @@ update bookings
 delete from claims where business_id = %(business_id)s and booking_id = %(id)s;
 
 -- name: record_change
-select record_changes(%(business_id)s::uuid, array[%(id)s::uuid], %(action)s::text, %(from_state)s::text,
-                      %(actor)s::text, %(reason)s::text, %(event)s::text, '{}', %(actor_id)s::uuid);
+select record_changes(%(business_id)s::uuid, array[%(id)s::uuid], array[%(chain_key)s::bytea], %(action)s::text,
+                      %(from_state)s::text, %(actor)s::text, %(reason_id)s::uuid, %(event)s::text, '{}',
+                      %(actor_id)s::uuid);
 
 -- name: move_booking
 select move_booking(%(business_id)s::uuid, %(id)s::uuid, %(expected_version)s::integer, %(request)s::jsonb,
-                    %(actor)s::text, %(reason)s::text, %(actor_id)s::uuid)::text;
+                    %(actor)s::text, %(reason_id)s::uuid, %(actor_id)s::uuid)::text;
 
 -- name: find_schedule
 select s.id, s.program_id, s.starts_at, s.ends_at, s.max_capacity, p.active and s.withdrawn is null as active,

@@ -16,3 +16,14 @@ update bookings b
 
 -- name: count_plain
 select count(*) from bookings where business_id = %(business_id)s and contact_plain;
+
+-- name: plain_block_reasons
+select id, reason from blocks
+ where business_id = %(business_id)s and id > %(after)s::uuid and reason is not null
+ order by id limit %(limit)s for update;
+
+-- name: seal_block_reason
+update blocks set reason = null, reason_id = %(reason_id)s where business_id = %(business_id)s and id = %(id)s;
+
+-- name: count_plain_block_reasons
+select count(*) from blocks where business_id = %(business_id)s and reason is not null;

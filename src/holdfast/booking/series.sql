@@ -57,5 +57,5 @@ update bookings set state = 'cancelled', version = version + 1
 delete from claims where business_id = %(business_id)s and booking_id = any(%(ids)s::uuid[]);
 
 -- name: record_cancellations
-select record_changes(%(business_id)s::uuid, %(ids)s::uuid[], 'cancel', 'confirmed', 'client', %(reason)s::text,
-                      'AppointmentCancelled');
+select record_changes(%(business_id)s::uuid, %(ids)s::uuid[], %(chain_keys)s::bytea[], 'cancel', 'confirmed', 'client',
+                      %(reason_id)s::uuid, 'AppointmentCancelled');

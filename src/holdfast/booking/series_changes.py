@@ -17,6 +17,7 @@ from holdfast.booking.series import queries
 from holdfast.booking.series_views import CancelledItemView, CancelledSeriesView, status_of
 from holdfast.booking.states import UNCOMMITTED, BookingState
 from holdfast.booking.tokens import new_nonce
+from holdfast.kernel.audit import seal_reason
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.errors import UserError
 
@@ -124,7 +125,9 @@ async def cancel_series(
     values = {"business_id": tx.business_id, "ids": ids}
     await tx.run(queries["cancel_appointments"], values)
     await tx.run(queries["free_places_of"], values)
-    await tx.run(queries["record_cancellations"], {**values, "reason": reason})
+    keys = await tx.keys()
+    chained = {"chain_keys": [keys.chain_key(each) for each in ids], "reason_id": await seal_reason(tx, reason)}
+    await tx.run(queries["record_cancellations"], values | chained)
     after = await find_all(tx, [booking.id for booking in before])
     answer = CancelledSeriesView(
         series_id=series_id,

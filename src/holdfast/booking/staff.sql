@@ -6,8 +6,11 @@
 -- everybody: by the same choice, the same seats and the same constraints; only p_ignores_busy looks past what an external
 -- calendar blocks. The caller rolls back unless the outcome is booked. Outcomes: booked, refused, full (left), spent,
 -- again, stale, unknown_schedule, prepay.
+-- Its reason was a text once: a former one beside its successor would make every call ambiguous.
+drop function if exists book_by_staff(uuid, jsonb, boolean, uuid, text);
+
 create or replace function book_by_staff(
-    p_business_id uuid, p_request jsonb, p_ignores_busy boolean, p_actor_id uuid, p_reason text
+    p_business_id uuid, p_request jsonb, p_ignores_busy boolean, p_actor_id uuid, p_reason_id uuid
 ) returns jsonb
 language plpgsql security definer
 set search_path = public, pg_temp set timezone = 'UTC' set lock_timeout = '5s'
@@ -65,8 +68,8 @@ begin
                q.timezone, q.locale, decode(q.contact, 'hex'), decode(q.email_index, 'hex'),
                decode(q.phone_index, 'hex'), decode(q.nonce, 'hex')
           from businesses owner where owner.id = p_business_id;
-        perform record_changes(p_business_id, array[q.id], 'book', null, 'staff', p_reason, 'AppointmentConfirmed',
-                               '{}', p_actor_id);
+        perform record_changes(p_business_id, array[q.id], array[decode(q.chain_key, 'hex')], 'book', null, 'staff',
+                               p_reason_id, 'AppointmentConfirmed', '{}', p_actor_id);
         v_outcome := 'booked';
     end if;
     return jsonb_build_object('outcome', v_outcome, 'left', v_schedule.max_capacity - v_schedule.taken);
@@ -76,6 +79,6 @@ exception when foreign_key_violation then
         using errcode = 'serialization_failure';
 end $$;
 
-alter function book_by_staff(uuid, jsonb, boolean, uuid, text) owner to holdfast_admission;
-revoke all on function book_by_staff(uuid, jsonb, boolean, uuid, text) from public;
-grant execute on function book_by_staff(uuid, jsonb, boolean, uuid, text) to holdfast_app;
+alter function book_by_staff(uuid, jsonb, boolean, uuid, uuid) owner to holdfast_admission;
+revoke all on function book_by_staff(uuid, jsonb, boolean, uuid, uuid) from public;
+grant execute on function book_by_staff(uuid, jsonb, boolean, uuid, uuid) to holdfast_app;

@@ -14,7 +14,7 @@ select a.version, a.action, a.actor, k.name, u.id as user_id, u.name as user_nam
 
 -- name: book_by_staff
 select book_by_staff(%(business_id)s::uuid, %(request)s::jsonb, %(ignores_busy)s::boolean, %(actor_id)s::uuid,
-                     %(reason)s::text)::text;
+                     %(reason_id)s::uuid)::text;
 
 -- name: set_outcome
 update bookings set state = %(state)s, version = version + 1
@@ -89,8 +89,8 @@ select note from bookings where business_id = %(business_id)s and id = %(id)s fo
 select id, slug, name, kind, capacity from resources where business_id = %(business_id)s and id = %(id)s;
 
 -- name: add_block
-insert into blocks (business_id, id, resource_id, during, reason)
-values (%(business_id)s, %(id)s, %(resource_id)s, tstzrange(%(from)s, %(to)s), %(reason)s);
+insert into blocks (business_id, id, resource_id, during, reason_id)
+values (%(business_id)s, %(id)s, %(resource_id)s, tstzrange(%(from)s, %(to)s), %(reason_id)s);
 
 -- name: take_resource_for_block
 select take_whole_resource(%(business_id)s::uuid, %(resource_id)s::uuid,
@@ -101,7 +101,7 @@ select kind, id, starts_at as start, ends_at as "end"
   from taken_by(%(business_id)s::uuid, %(resource_id)s::uuid, %(from)s::timestamptz, %(to)s::timestamptz, %(id)s::uuid);
 
 -- name: block
-select id, resource_id, lower(during) as start, upper(during) as "end", reason from blocks
+select id, resource_id, lower(during) as start, upper(during) as "end" from blocks
  where business_id = %(business_id)s and id = %(id)s;
 
 -- name: lock_resource

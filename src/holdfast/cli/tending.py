@@ -90,7 +90,8 @@ def run_export(
 
 def run_verify(data: DataDir = None, dsn: Dsn = None, as_json: Json = False) -> None:
     """Recompute every invariant from the rows; exit 1 if one is violated. Works beside a running server."""
-    violations = verification.verify(running_dsn(settings_of(data, dsn)), report=say)
+    settings = settings_of(data, dsn)
+    violations = verification.verify(running_dsn(settings), report=say, master_key=config.known_master_key(settings))
     if as_json:
         print(msgspec.json.encode(violations).decode())  # noqa: T201
     else:

@@ -16,6 +16,8 @@ select r.business_id, array[r.id, r.business_id::text] as ids,
        concat(r.source, ' ', r.id, ' refers to business ', r.business_id, ', which does not exist') as problem
   from (select a.business_id, 'audit entry of' as source, a.aggregate_id::text as id from audit_log a
         union all
+        select o.business_id, 'reason', o.id::text from audit_reasons o
+        union all
         select e.business_id, 'event of', e.aggregate_id::text from outbox_events e
         union all
         select k.business_id, 'key', k.key from idempotency_keys k

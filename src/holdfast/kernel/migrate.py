@@ -26,6 +26,7 @@ _BLIND = """select rolname from pg_roles where rolname in ('holdfast_owner', 'ho
 # In the order in which they run.
 _DEFINITIONS = (
     "identity/entrances",
+    "kernel/audit_chain",
     "booking/admission",
     "booking/staff",
     "booking/beyond_tenants",

@@ -14,7 +14,7 @@ import hmac
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -114,7 +114,7 @@ class TenantKeys:
 
     def chain_key(self, aggregate_id: UUID) -> bytes:
         """Return the key (32 bytes) of the chain of audit entries of one aggregate."""
-        return hmac.digest(self._audit, b"holdfast audit chain v1" + aggregate_id.bytes, hashlib.sha256)
+        return chain_key_of(self._audit, aggregate_id)
 
     def _binding(self, place: str, row: UUID) -> bytes:
         assert guarded(place), f"{place} is not registered as personal"
@@ -122,6 +122,23 @@ class TenantKeys:
 
     def _blind(self, kind: bytes, text: str) -> bytes:
         return hmac.digest(self._index, kind + b"\0" + text.encode(), hashlib.sha256)[:_INDEX_BYTES]
+
+
+def chain_key_of(audit_key: bytes, aggregate_id: UUID) -> bytes:
+    """Return the key of the chain of one aggregate: whoever learns it can write for this aggregate only."""
+    return hmac.digest(audit_key, b"holdfast audit chain v1" + aggregate_id.bytes, hashlib.sha256)
+
+
+def open_audit_keys(master_key: bytes, rows: Iterable[tuple[UUID, bytes]]) -> dict[UUID, bytes | None]:
+    """Return the key of the audit log of each business, out of its wrapped one; None where it does not open."""
+    wrapping = _wrapping_of(master_key)
+    opened: dict[UUID, bytes | None] = {}
+    for business_id, wrapped in rows:
+        try:
+            opened[business_id] = _unwrapped(wrapping, business_id, "audit", 1, wrapped)
+        except WrongMasterKey:
+            opened[business_id] = None
+    return opened
 
 
 def generation_of(envelope: bytes) -> int:
@@ -136,8 +153,7 @@ class Keyring:
 
     def __init__(self, master_key: bytes, dsn: str, *, refresh_seconds: float = REFRESH_SECONDS) -> None:
         """Prepare; `dsn` is where new keys are made, on a connection of their own."""
-        # A key of its own for this purpose, so that no other use of the master key can open an envelope.
-        self._wrapping = AESGCM(hmac.digest(master_key, b"holdfast tenant keys v1", hashlib.sha256))
+        self._wrapping = _wrapping_of(master_key)
         self._dsn = dsn
         self.refresh_seconds = refresh_seconds
         self._known: dict[UUID, TenantKeys] = {}
@@ -216,12 +232,7 @@ class Keyring:
         await connection.execute(_SQL["add_tenant_key"], values)
 
     def _unwrap(self, business_id: UUID, row: dict[str, Any]) -> bytes:
-        wrapped = bytes(row["wrapped"])
-        bound = _key_binding(business_id, row["purpose"], row["generation"])
-        try:
-            return self._wrapping.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], bound)
-        except InvalidTag:
-            raise WrongMasterKey from None
+        return _unwrapped(self._wrapping, business_id, row["purpose"], row["generation"], row["wrapped"])
 
 
 class WrongMasterKey(Exception):
@@ -229,6 +240,19 @@ class WrongMasterKey(Exception):
 
     def __str__(self) -> str:
         return "The master key is not the one under which this database keeps its data. Restore HOLDFAST_MASTER_KEY."
+
+
+def _wrapping_of(master_key: bytes) -> AESGCM:
+    # A key of its own for this purpose, so that no other use of the master key can open an envelope.
+    return AESGCM(hmac.digest(master_key, b"holdfast tenant keys v1", hashlib.sha256))
+
+
+def _unwrapped(wrapping: AESGCM, business_id: UUID, purpose: str, generation: int, wrapped: bytes) -> bytes:
+    bound = _key_binding(business_id, purpose, generation)
+    try:
+        return wrapping.decrypt(bytes(wrapped[:_NONCE_BYTES]), bytes(wrapped[_NONCE_BYTES:]), bound)
+    except (InvalidTag, ValueError):
+        raise WrongMasterKey from None
 
 
 def _key_binding(business_id: UUID, purpose: str, generation: int) -> bytes:
