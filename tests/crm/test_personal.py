@@ -55,3 +55,19 @@ async def test_a_person_is_told_and_forgotten(tenant: Tenant) -> None:
     await feed(tenant.database)
     assert (await tenant.done("GET", LEADS, role=OWNER, params={"contact": EMAIL}))["leads"] == []
     assert [v for v in verify(tenant.admin_uri, lambda _: None) if v.business_id == tenant.business_id] == []
+
+
+async def test_a_person_of_a_messenger_alone_is_told_and_forgotten(tenant: Tenant) -> None:
+    """Whoever has told their name in a messenger and nothing else is found by it, in that messenger only (D-8)."""
+    contact = {"messenger": {"network": "telegram", "handle": HANDLE}}
+    await tenant.done("POST", "/api/public/leads", {"business": tenant.slug, "consent": True, "name": NAME, **contact})
+    asked = {"messenger": {"network": "telegram", "handle": HANDLE.removeprefix("@").upper()}}
+    elsewhere = {"messenger": {"network": "viber", "handle": HANDLE}}
+    for body, found in ((elsewhere, []), (asked, [NAME])):
+        told = (await tenant.done("POST", "/api/admin/people/export", body, role=OWNER))["kept"]
+        assert [lead["name"] for lead in told["leads"]] == found
+    for body, count in ((elsewhere, 0), (asked, 1), (asked, 0)):
+        gone = await tenant.done("POST", "/api/admin/people/erase", body, role=OWNER)
+        assert gone["forgotten"]["leads"] == count
+    [lead] = (await tenant.done("GET", LEADS, role=OWNER))["leads"]
+    assert (lead["name"], lead["identities"]) == (None, [])

@@ -57,4 +57,11 @@ async def forget(tx: Transaction, whom: Handles, actor: Actor) -> dict[str, int]
 
 
 def _values(tx: Transaction, whom: Handles) -> dict[str, Any]:
-    return {"business_id": tx.business_id, "email": whom.email, "phone": whom.phone}
+    network, handle = whom.messenger or (None, None)
+    return {
+        "business_id": tx.business_id,
+        "email": whom.email,
+        "phone": whom.phone,
+        "network": network,
+        "handle": handle,
+    }

@@ -3,7 +3,8 @@
 with recursive theirs as (
     select i.lead_id as id from lead_identities i
      where i.business_id = %(business_id)s
-       and (i.kind, i.value_index) in (('email', %(email)s::bytea), ('phone', %(phone)s::bytea))
+       and (i.kind, i.value_index) in (('email', %(email)s::bytea), ('phone', %(phone)s::bytea),
+                                     (%(network)s::text, %(handle)s::bytea))
     union
     select l.id from leads l join theirs t on l.merged_into = t.id where l.business_id = %(business_id)s
 )
@@ -14,7 +15,8 @@ select l.id, l.stage, l.source, l.created_at, l.name from leads l join theirs t 
 with recursive theirs as (
     select i.lead_id as id from lead_identities i
      where i.business_id = %(business_id)s
-       and (i.kind, i.value_index) in (('email', %(email)s::bytea), ('phone', %(phone)s::bytea))
+       and (i.kind, i.value_index) in (('email', %(email)s::bytea), ('phone', %(phone)s::bytea),
+                                     (%(network)s::text, %(handle)s::bytea))
     union
     select l.id from leads l join theirs t on l.merged_into = t.id where l.business_id = %(business_id)s
 )

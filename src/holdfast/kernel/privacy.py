@@ -44,14 +44,18 @@ class Undecipherable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Handles:
-    """A person as they are found: by the blind indexes of their e-mail address and phone number."""
+    """A person as they are found: by the blind indexes of their e-mail address, phone number and name in a messenger.
+
+    `messenger` is which messenger, and the index.
+    """
 
     email: bytes | None = None
     phone: bytes | None = None
+    messenger: tuple[str, bytes] | None = None
 
     @property
     def all(self) -> list[bytes]:
-        """Return those that are known."""
+        """Return those that are known, of what bookings and consents are found by: address and number."""
         return [index for index in (self.email, self.phone) if index is not None]
 
 

@@ -1,8 +1,8 @@
 """Requests of people about themselves: what is kept of them, and to be forgotten (D-8).
 
-A person is found by e-mail address and phone number, by their blind indexes. Each capability tells what it keeps of a
-person and forgets it; here stands who they are. What is forgotten is gone from the database at once, and from backups
-when those have run their time.
+A person is found by e-mail address, phone number and name in a messenger, by their blind indexes. Each capability tells
+what it keeps of a person and forgets it; here stands who they are. What is forgotten is gone from the database at once,
+and from backups when those have run their time.
 """
 
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ import msgspec
 
 from holdfast.booking import personal as bookings
 from holdfast.crm import personal as leads
+from holdfast.crm.contacts import Contact, identities
 from holdfast.identity import consents
 from holdfast.kernel.audit import Actor, record
 from holdfast.kernel.database import Transaction
-from holdfast.kernel.errors import ValidationFailed
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.privacy import Handles
 from holdfast.moderation import personal as questions
@@ -46,12 +46,12 @@ class Answer:
     parts: dict[str, Any]
 
 
-async def tell(tx: Transaction, *, email: str | None, phone: str | None, actor: Actor) -> Answer:
+async def tell(tx: Transaction, contact: Contact, actor: Actor) -> Answer:
     """Return everything that the business keeps of a person.
 
-    Raises ValidationFailed without a handle, StillSealing.
+    Raises StillSealing.
     """
-    whom = await _handles(tx, email, phone)
+    whom = await _handles(tx, contact)
     told: dict[str, Any] = {}
     for part in PARTS:
         told |= await part.told_of(tx, whom)
@@ -59,12 +59,12 @@ async def tell(tx: Transaction, *, email: str | None, phone: str | None, actor: 
     return Answer(await _record(tx, "tell_person", actor), told)
 
 
-async def forget(tx: Transaction, *, email: str | None, phone: str | None, actor: Actor) -> Answer:
+async def forget(tx: Transaction, contact: Contact, actor: Actor) -> Answer:
     """Forget a person; what accounts need stays without identity, and so does the proof of what they consented to.
 
-    Raises ValidationFailed without a handle, StillSealing, PersonHasAppointments.
+    Raises StillSealing, PersonHasAppointments.
     """
-    whom = await _handles(tx, email, phone)
+    whom = await _handles(tx, contact)
     expected = await bookings.expected(tx, whom)
     if expected:
         raise PersonHasAppointments(details={"appointmentIds": expected})
@@ -74,16 +74,12 @@ async def forget(tx: Transaction, *, email: str | None, phone: str | None, actor
     return Answer(await _record(tx, "forget_person", actor), counts)
 
 
-async def _handles(tx: Transaction, email: str | None, phone: str | None) -> Handles:
-    if email is None and phone is None:
-        raise ValidationFailed.at("email", "give email, phone or both")
+async def _handles(tx: Transaction, contact: Contact) -> Handles:
     if await bookings.any_plain(tx):
         raise StillSealing
-    keys = await tx.keys()
-    return Handles(
-        email=None if email is None else keys.index_email(email),
-        phone=None if phone is None else keys.index_phone(phone),
-    )
+    told = {each.kind: each.index for each in identities(await tx.keys(), contact)}
+    email, phone = told.pop("email", None), told.pop("phone", None)
+    return Handles(email, phone, next(iter(told.items()), None))
 
 
 async def _record(tx: Transaction, action: str, actor: Actor) -> UUID:

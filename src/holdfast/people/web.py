@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 from litestar import Response, post
 
-from holdfast.booking.views import Email, Phone
+from holdfast.crm.shapes import ContactBody, contact_in
 from holdfast.identity.calls import Call, own_business
 from holdfast.identity.guards import Needs, staff_of
 from holdfast.identity.permissions import Permission
@@ -15,11 +15,9 @@ from holdfast.kernel.http import decode, json_response
 from holdfast.people import requests
 
 
-class PersonBody(msgspec.Struct, rename="camel", kw_only=True):
-    """Who asks: by e-mail address, phone number or both, as the business knows them."""
+class PersonBody(ContactBody, kw_only=True):
+    """Who asks: by e-mail address, phone number, name in a messenger or several of them, as the business knows them."""
 
-    email: Email | None = None
-    phone: Phone | None = None
     business_id: UUID | None = None
 
 
@@ -46,10 +44,11 @@ class ForgottenView(msgspec.Struct, rename="camel", kw_only=True):
 async def export_person(request: Call) -> Response[bytes]:
     """Return everything that the business keeps of a person, for them to have. Each answer is audited."""
     data = decode(PersonBody, await request.body())
+    contact = contact_in(data)
     staff = staff_of(request)
     business_id = own_business(staff, data.business_id)
     async with request.app.state.database.transaction(business_id) as tx:
-        answer = await requests.tell(tx, email=data.email, phone=data.phone, actor=staff.actor)
+        answer = await requests.tell(tx, contact, staff.actor)
     return json_response(ToldView(request_id=answer.id, kept=answer.parts))
 
 
@@ -62,10 +61,11 @@ async def export_person(request: Call) -> Response[bytes]:
 async def erase_person(request: Call) -> Response[bytes]:
     """Forget a person for good; accounts keep their rows without identity. Repeated, it finds nobody."""
     data = decode(PersonBody, await request.body())
+    contact = contact_in(data)
     staff = staff_of(request)
     business_id = own_business(staff, data.business_id)
     async with request.app.state.database.transaction(business_id) as tx:
-        answer = await requests.forget(tx, email=data.email, phone=data.phone, actor=staff.actor)
+        answer = await requests.forget(tx, contact, staff.actor)
     return json_response(ForgottenView(request_id=answer.id, forgotten=answer.parts))
 
 
