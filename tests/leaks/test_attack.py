@@ -1,11 +1,13 @@
-"""Addresses, phone numbers and sentences, written to every call wherever a text can stand, are told to nobody."""
+"""Addresses, phone numbers and sentences, written to every call wherever a text can stand, end up where they belong."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import httpx
+import psycopg
 import pytest
 import pytest_asyncio
+from psycopg.rows import dict_row
 
 from booking.staffed import make_key
 from conftest import MASTER_KEY, created
@@ -15,6 +17,7 @@ from holdfast.business_files.importing import load
 from holdfast.business_files.toml_file import read
 from holdfast.identity import businesses
 from holdfast.identity.permissions import Role
+from holdfast.kernel.columns import registry
 from holdfast.kernel.database import Database
 from holdfast.kernel.embedded import EmbeddedPostgres
 from holdfast.kernel.privacy import Keyring
@@ -22,6 +25,29 @@ from leaks.attack import Attack, writing
 from leaks.capture import Capture, listening
 from leaks.marks import marks_in
 
+UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
+# Whatever is written there, no address, no number and no sentence stays.
+WORDS = {
+    "audit_log.to_state",
+    "outbox_events.payload",
+    "consents.document_version",
+    "deep_links.id",
+    *(f"{table}.{name}" for table in ("leads", "deep_links") for name in UTM),
+}
+PUBLISHED = "staff write it for everybody to read"
+# Where a text that somebody has written may stand in the open, and why. All of these are P0 by the registry.
+OPEN = {
+    "idempotency_keys.key": "the name that a client gives to its request, by which it is asked for again",
+    **dict.fromkeys(("topics.slug", "topics.name_ru", "topics.name_en", "tags.slug", "tags.name"), PUBLISHED),
+    **dict.fromkeys(("content_items.slug", "content_versions.title"), PUBLISHED),
+    **dict.fromkeys(("content_versions.summary", "content_versions.body"), PUBLISHED),
+    **dict.fromkeys(("curated_collections.slug", "curated_collections.title"), PUBLISHED),
+    **dict.fromkeys(("curated_collections.description", "media_assets.alt_text"), PUBLISHED),
+    **dict.fromkeys(("glossary_terms.term", "glossary_terms.definition"), PUBLISHED),
+    **dict.fromkeys(WORDS, "one word: a slug of what is published, a word of a campaign"),
+    **dict.fromkeys(("ugc_items.public_text", "ugc_items.public_answer"), PUBLISHED),
+    **dict.fromkeys(("glossary_term_synonyms.synonym", "glossary_term_synonyms.folded"), PUBLISHED),
+}
 # What clients and staff say, and what has to have succeeded so that the rest of this says something.
 REACHED = {
     ("post", "/api/booking/reserve"),
@@ -49,10 +75,11 @@ REACHED = {
 
 @dataclass
 class Attacked:
-    """The attack, and what the server said meanwhile."""
+    """The attack, what the server said meanwhile, and where the marks are now."""
 
     attack: Attack = field(repr=False)
     log: str = field(repr=False)
+    stored: dict[str, set[str]] = field(repr=False)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +120,26 @@ async def attacked(postgres: EmbeddedPostgres, attacked_database: str) -> Attack
         log = "\n".join(line for place, line in capture.heard() if "log" in place)
     finally:
         await database.close()
-    return Attacked(attack, log)
+    return Attacked(attack, log, stored_marks(postgres.uri(database=attacked_database)))
+
+
+def stored_marks(uri: str) -> dict[str, set[str]]:
+    """Return by column, named `table.column`, the marks that stand in it."""
+    found: dict[str, set[str]] = {}
+    with psycopg.connect(uri, row_factory=dict_row) as connection:
+        tables = [
+            row["relname"]
+            for row in connection.execute(
+                "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')"
+            )
+        ]
+        for table in tables:
+            for row in connection.execute(f'select * from "{table}"'.encode()):
+                for column, value in row.items():
+                    text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+                    if marks := marks_in(text):
+                        found.setdefault(f"{table}.{column}", set()).update(marks)
+    return found
 
 
 def test_every_writing_call_is_attacked(attacked: Attacked) -> None:
@@ -112,3 +158,13 @@ def test_no_log_tells_what_was_sent(attacked: Attacked) -> None:
     """No line of the log has a mark, those of requests and of errors included (D-5)."""
     assert "/api/booking/commit" in attacked.log
     assert [line for line in attacked.log.splitlines() if marks_in(line)] == []
+
+
+def test_nothing_is_stored_in_the_open(attacked: Attacked) -> None:
+    """A mark stands in plain text only where everybody may read it; in no event, no audit entry, no figure (D-5, D-6)."""
+    assert {place: marks for place, marks in attacked.stored.items() if place not in OPEN} == {}
+    assert {
+        mark for place in WORDS for mark in attacked.stored.get(place, ()) if not mark.startswith("vroomfondel")
+    } == set()
+    assert "content_versions.body" in attacked.stored, "what is published is found"
+    assert [place for place in OPEN if registry()[place] != "P0"] == []
