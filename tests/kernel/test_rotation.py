@@ -9,7 +9,7 @@ import pytest
 
 from conftest import MASTER_KEY
 from holdfast.kernel.embedded import EmbeddedPostgres
-from holdfast.kernel.privacy import Keyring, TenantKeys, generation_of
+from holdfast.kernel.privacy import Keyring, TenantKeys, WrongMasterKey, generation_of
 from holdfast.kernel.rotation import Rotated, rotate
 
 PLACE = "webhook_events.body"
@@ -145,3 +145,13 @@ async def test_a_value_that_changes_meanwhile_is_not_overwritten(
     monkeypatch.undo()
     assert rotated.values == 0
     assert (await keyring.of(ours)).open(PLACE, row, stored(admin)[row]) == "after"
+
+
+async def test_another_master_key_makes_no_key(admin: psycopg.Connection, uri: str) -> None:
+    """A rotation under another master key than the database's is refused and leaves no key that no server could open."""
+    ours = business(admin)
+    await Keyring(MASTER_KEY, uri).of(ours)
+    with pytest.raises(WrongMasterKey):
+        await rotate(uri, Keyring(bytes(32), uri, refresh_seconds=0), business=None, report=quietly)
+    assert admin.execute("select generation from tenant_keys where purpose = 'data'").fetchall() == [(1,)]
+    assert (await Keyring(MASTER_KEY, uri).of(ours)).generation == 1

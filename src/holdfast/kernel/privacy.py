@@ -185,10 +185,13 @@ class Keyring:
     async def add_generation(self, business_id: UUID) -> int:
         """Make a new data key and return its number; it is used twice `refresh_seconds` from now, when all know it.
 
-        Two processes that do so at the same moment make one key.
+        Two processes that do so at the same moment make one key. Raises WrongMasterKey: beside keys that another
+        master key wraps, a new one would be one that no server can open.
         """
         async with await self._connect(business_id) as connection:
             rows = await self._stored(connection, business_id)
+            for row in rows:
+                self._unwrap(business_id, row)
             number = 1 + max((row["generation"] for row in rows if row["purpose"] == "data"), default=0)
             await self._make(connection, business_id, "data", number, 2 * self.refresh_seconds if rows else 0)
         self._known.pop(business_id, None)
