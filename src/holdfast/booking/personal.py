@@ -54,7 +54,8 @@ async def told_of(tx: Transaction, whom: Handles) -> dict[str, list[dict[str, An
 async def forget(tx: Transaction, whom: Handles, actor: Actor) -> dict[str, int]:
     """Take contact, note, intake form and reasons from the bookings of a person, and their requests from the waitlist.
 
-    Time, state, price and history stay. Whoever still has the token of such a booking opens nothing with it.
+    Time, state, price and history stay, and so do appointments that are expected: they may have been made just now.
+    Whoever still has the token of a forgotten booking opens nothing with it.
     """
     ids = [row["id"] for row in await tx.rows(_SQL["lock_bookings_of"], _values(tx, whom))]
     for booking in await find_all(tx, ids):

@@ -22,10 +22,11 @@ select b.id, b.note, f.id as intake_id, f.answers as intake
  order by b.starts_at, b.id;
 
 -- name: lock_bookings_of
--- In order of id, as whoever locks several does.
+-- In order of id, as whoever locks several does. An appointment that was made since `expected` stays: somebody comes.
 select b.id from bookings b
  where b.business_id = %(business_id)s
    and (b.email_index = %(email)s::bytea or b.phone_index = %(phone)s::bytea)
+   and not (b.state in ('confirmed', 'pending_payment') and b.ends_at > clock_timestamp())
  order by b.id for no key update;
 
 -- name: forget_contact
