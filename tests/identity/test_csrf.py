@@ -41,6 +41,7 @@ async def test_a_change_needs_the_proof_of_its_page(practice: Practice, shown: s
         ({"Origin": f"{ORIGIN}.elsewhere.test"}, False),
         ({"Origin": f"{ORIGIN}:8080"}, False),
         ({"Origin": "null"}, False),
+        ({"Origin": "http://["}, False),
     ],
 )
 async def test_pages_of_others_are_refused(practice: Practice, headers: dict[str, str], passes: bool) -> None:

@@ -84,7 +84,8 @@ def test_a_person_is_told_what_is_kept(clients: Clients, owner: StaffClients, da
     [booking] = kept["bookings"]
     assert (booking["id"], booking["note"]) == (booked["appointmentId"], NOTE)
     assert booking["contact"] == {"email": whom["guestEmail"], "phone": whom["guestPhone"], "name": whom["guestName"]}
-    assert [each["kind"] for each in kept["consents"]] == (["privacy_policy"] if handle == "email" else [])
+    said = [(each["kind"], each["documentVersion"]) for each in kept["consents"]]
+    assert said == ([("privacy_policy", "2026-01")] if handle == "email" else [])
 
 
 def test_each_answer_is_audited(clients: Clients, owner: StaffClients, day: date) -> None:

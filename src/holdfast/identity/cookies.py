@@ -76,8 +76,15 @@ def check_origin(connection: Connection) -> None:
         return
     origin = connection.headers.get("Origin")
     # What stands before the host is the proxy's to know.
-    if origin is not None and urlsplit(origin).netloc.lower() != connection.headers.get("Host", "").lower():
+    if origin is not None and _host_in(origin) != connection.headers.get("Host", "").lower():
         raise CsrfFailed
+
+
+def _host_in(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 def _peer(connection: Connection) -> str | None:

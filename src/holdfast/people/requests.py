@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
-import msgspec
-
 from holdfast.booking import personal as bookings
 from holdfast.crm import personal as leads
 from holdfast.crm.contacts import Contact, identities
@@ -55,7 +53,7 @@ async def tell(tx: Transaction, contact: Contact, actor: Actor) -> Answer:
     told: dict[str, Any] = {}
     for part in PARTS:
         told |= await part.told_of(tx, whom)
-    told["consents"] = [msgspec.to_builtins(each) for each in await consents.history_of(tx, whom.all)]
+    told["consents"] = [_shown(entry) for entry in await consents.history_of(tx, whom.all)]
     return Answer(await _record(tx, "tell_person", actor), told)
 
 
@@ -80,6 +78,18 @@ async def _handles(tx: Transaction, contact: Contact) -> Handles:
     told = {each.kind: each.index for each in identities(await tx.keys(), contact)}
     email, phone = told.pop("email", None), told.pop("phone", None)
     return Handles(email, phone, next(iter(told.items()), None))
+
+
+def _shown(entry: consents.Entry) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "kind": entry.kind,
+        "act": entry.act,
+        "documentVersion": entry.document_version,
+        "proof": entry.proof,
+        "locale": entry.locale,
+        "at": entry.acted_at,
+    }
 
 
 async def _record(tx: Transaction, action: str, actor: Actor) -> UUID:
