@@ -4,6 +4,7 @@ The supervisor starts each part as a process of its own and prints the ready lin
 by itself, PostgreSQL included, is started again; whatever kills the supervisor takes its children with it.
 """
 
+import asyncio
 import ctypes
 import errno
 import http.client
@@ -31,6 +32,7 @@ from holdfast import config
 from holdfast.kernel.embedded import EmbeddedPostgres
 from holdfast.kernel.figures import FOLDER_VARIABLE
 from holdfast.kernel.migrate import migrate
+from holdfast.kernel.privacy import Keyring
 
 _START_SECONDS = 60
 _PORT_SECONDS = 10
@@ -76,7 +78,7 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT. `prepare` runs on the migrated database, before anybody is served.
 
-    Raises ServeError, EmbeddedPostgresError, MigrationError or ConfigurationError with what to do.
+    Raises ServeError, EmbeddedPostgresError, MigrationError, ConfigurationError or WrongMasterKey with what to do.
     """
     postgres = None
     parts: list[Part] = []
@@ -102,6 +104,7 @@ def serve(
         with _taken_port(host, port, report) as taken:
             port = taken.getsockname()[1]
             migrate(dsn, report=report)
+            asyncio.run(Keyring(config.master_key(settings), dsn).check())
             prepare(dsn)
             parts = [Part(["web", host, str(port), str(workers)], environment), Part(["worker"], environment)]
             for part in parts:

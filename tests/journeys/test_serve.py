@@ -105,6 +105,20 @@ def test_a_second_instance_is_refused(data_dir: Path) -> None:
         assert instance.answers()
 
 
+def test_another_master_key_is_told(data_dir: Path) -> None:
+    """With another master key than that of its data nothing is served; it says so and makes no key (K-1, D-5)."""
+    with serving(data_dir) as instance:
+        consent = {"email": "guest@example.org", "kind": "terms", "documentVersion": "1"}
+        assert httpx.post(f"{instance.ready['url']}/api/public/consents", json=consent, timeout=30).status_code == 201
+        keys = "select count(*) from tenant_keys"
+        before = value(instance.dsn, keys)
+        refused = holdfast("serve", "--dsn", instance.dsn, "--port", "0", HOLDFAST_MASTER_KEY="07" * 32)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert "Restore HOLDFAST_MASTER_KEY" in refused.stderr
+        assert "Traceback" not in refused.stderr
+        assert value(instance.dsn, keys) == before == 3
+
+
 def test_a_taken_port_is_told(data_dir: Path) -> None:
     """When the port stays in use, serve ends with exit code 2, names port and way out, and leaves nothing running (K-1)."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -182,6 +182,16 @@ class Keyring:
                 keys = self._known[business_id] = await self._read(business_id)
         return keys
 
+    async def check(self) -> None:
+        """Raise WrongMasterKey if another master key wraps the keys that the database has; one of them tells.
+
+        Needs a role that sees the rows of all tenants; for another one there is nothing to see.
+        """
+        async with await AsyncConnection.connect(self._dsn, row_factory=dict_row, connect_timeout=5) as connection:
+            cursor = await connection.execute(_SQL["any_tenant_key"])
+            for row in await cursor.fetchall():
+                self._unwrap(row["business_id"], row)
+
     async def add_generation(self, business_id: UUID) -> int:
         """Make a new data key and return its number; it is used twice `refresh_seconds` from now, when all know it.
 

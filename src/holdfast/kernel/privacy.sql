@@ -7,6 +7,9 @@ select purpose, generation, wrapped,
        greatest(0, extract(epoch from active_from - clock_timestamp()))::float8 as active_in_seconds
   from tenant_keys where business_id = %(business_id)s;
 
+-- name: any_tenant_key
+select business_id, purpose, generation, wrapped from tenant_keys limit 1;
+
 -- name: add_tenant_key
 -- The first to make a key of a tenant wins; the others take his. A second generation clashes instead.
 insert into tenant_keys (business_id, purpose, generation, wrapped, active_from)
