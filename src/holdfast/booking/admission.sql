@@ -660,7 +660,10 @@ begin
     with changed as materialized (
         select b.*, asked.key
           from unnest(p_booking_ids, p_chain_keys) asked (id, key)
-         cross join lateral (select * from bookings o
+         -- Not the whole row, which would be carried along with its sealed contact.
+         cross join lateral (select o.business_id, o.id, o.version, o.state, o.service_id, o.schedule_id, o.starts_at,
+                                    o.ends_at, o.party_size
+                               from bookings o
                               where o.business_id = p_business_id and o.id = asked.id offset 0) b
     ), told as (
         insert into outbox_events (business_id, aggregate_id, version, type, payload)
