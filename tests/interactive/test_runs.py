@@ -16,6 +16,7 @@ import structlog
 from booking.hostile import NOT_OBJECTS
 from booking.served import Clients, Json, problem, wrong_fields
 from booking.staffed import bearer, make_key
+from conftest import MASTER_KEY
 from holdfast import config, web
 from holdfast.identity.businesses import Business, put
 from holdfast.identity.permissions import Role
@@ -262,7 +263,7 @@ def test_staff_see_aggregates(author: Author, clients: Clients) -> None:
 @asynccontextmanager
 async def served_with(uri: str, admin_uri: str, **limits: int) -> AsyncIterator[httpx.AsyncClient]:
     """Open the application in this process behind everything that stands before it."""
-    settings = config.Settings(dsn=admin_uri, master_key=bytes(32), **limits)
+    settings = config.Settings(dsn=admin_uri, master_key=MASTER_KEY, **limits)
     app = web.build(settings, uri)
     transport = httpx.ASGITransport(web.layered(app, settings))
     async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://holdfast.test") as client:
