@@ -10,6 +10,7 @@ LEAST_CHARACTERS = 6
 LEAST_DIGITS = 7
 LEAST_LETTERS_OF_A_WORD = 12
 
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _WORD = re.compile(r"\w+")
 # How JSON, COPY and Python's repr write what is no plain letter; `\\` first, because it escapes the others.
 _ESCAPED = re.compile(r"\\(?:u([0-9a-fA-F]{4})|([nrtbf\"'/\\]))")
@@ -32,13 +33,15 @@ class Leak:
 def is_telling(value: str) -> bool:
     """Tell whether a value that is found is no chance.
 
-    It has 6 characters; if none is a letter, 7 digits; and if it is a single word of letters, 12 of them.
+    It has 6 characters; if none is a letter, 7 digits that are no date; and if it is a single word of letters, 12.
     """
     letters, digits = sum(map(str.isalpha, value)), sum(map(str.isdigit, value))
     bare = value.strip()
     if bare.isalpha():
         return letters >= LEAST_LETTERS_OF_A_WORD
-    return len(bare) >= LEAST_CHARACTERS and (letters > 0 or digits >= LEAST_DIGITS)
+    if letters == 0 and (digits < LEAST_DIGITS or _DATE.fullmatch(bare)):
+        return False
+    return len(bare) >= LEAST_CHARACTERS
 
 
 class Finder:

@@ -90,8 +90,8 @@ def test_a_value_is_found_however_it_is_written(capture: Capture, value: str, sh
 
 
 def test_short_values_are_left_out() -> None:
-    """What chance would find is not looked for: short texts, few digits, one word of the language."""
-    assert not any(map(is_telling, ["Anna", "123 45 6", "......", "Author", "Renamed", "ночью"]))
+    """What chance would find is not looked for: short texts, few digits, a date, one word of the language."""
+    assert not any(map(is_telling, ["Anna", "123 45 6", "......", "Author", "Renamed", "ночью", "2026-12-01"]))
     assert all(map(is_telling, ["+7 912 345", "Marvin A", "a@b.ru", "Zarniwoopski", "не сплю"]))
 
 
