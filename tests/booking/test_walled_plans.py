@@ -51,8 +51,8 @@ select business_id, uuidv7(), uuidv7(), now() + n * interval '1 hour', now() + n
   from resources, generate_series(1, 250) n;
 insert into claims (business_id, resource_id, capacity, seat, during, booking_id)
 select b.business_id, uuidv7(), 1, 1, tstzrange(b.starts_at, b.ends_at), b.id from bookings b;
-insert into audit_log (business_id, aggregate_id, version, aggregate_type, action, actor)
-select business_id, id, 1, 'booking', 'commit', 'client' from bookings;
+insert into audit_log (business_id, aggregate_id, version, aggregate_type, action, actor, mac)
+select business_id, id, 1, 'booking', 'commit', 'client', sha256('') from bookings;
 insert into outbox_events (business_id, aggregate_id, version, type) select business_id, id, 1, 'X' from bookings;
 insert into idempotency_keys (business_id, key, operation, request_hash, answer)
 select business_id, id::text, 'reserve', 'x', '{}' from bookings;

@@ -30,13 +30,13 @@ async def queue(tenant: Tenant, **query: Any) -> Json:
 
 def older(tenant: Tenant, made: Json, hours: float) -> None:
     """Let a question have come in, and be due, so much earlier."""
-    tenant.sql(
-        "update ugc_items set created_at = created_at - %(by)s::interval, due_at = due_at - %(by)s::interval,"
-        " version = version + 1 where id = %(id)s".replace("%(by)s", "%s").replace("%(id)s", "%s"),
-        f"{hours} hours",
-        f"{hours} hours",
-        made["id"],
-    )
+    # Time passes without a version.
+    tenant.sql("alter table ugc_items disable trigger guard_ugc_item")
+    try:
+        change = "created_at = created_at - %s::interval, due_at = due_at - %s::interval"
+        tenant.sql(f"update ugc_items set {change} where id = %s", f"{hours} hours", f"{hours} hours", made["id"])
+    finally:
+        tenant.sql("alter table ugc_items enable trigger guard_ugc_item")
 
 
 def ids(page: Json) -> list[str]:
@@ -108,10 +108,10 @@ async def test_figures_tell_how_the_targets_are_kept(tenant: Tenant) -> None:
     fresh, late, late_crisis, done, done_late = [await ask(tenant, text) for text in ("a", "b", CRISIS, "d", "e")]
     for made, hours in ((late, 30), (late_crisis, 3), (done_late, 25)):
         older(tenant, made, hours)
-    for made, version in ((done, 1), (done_late, 2)):
+    for made in (done, done_late):
         path = f"{ITEMS}/{made['id']}"
-        await tenant.done("POST", f"{path}/assign", {"expectedVersion": version}, role=OWNER)
-        await tenant.done("POST", f"{path}/answer", {"expectedVersion": version + 1, "text": "x"}, role=OWNER)
+        await tenant.done("POST", f"{path}/assign", {"expectedVersion": 1}, role=OWNER)
+        await tenant.done("POST", f"{path}/answer", {"expectedVersion": 2, "text": "x"}, role=OWNER)
     page = await queue(tenant)
     told = page["figures"]
     assert told.pop("resolved") == 2

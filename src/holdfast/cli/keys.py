@@ -14,6 +14,7 @@ from holdfast.cli.options import (
     say,
     settings_of,
     with_database,
+    with_personal_data,
 )
 from holdfast.identity import api_keys
 from holdfast.identity.errors import UnknownKey
@@ -40,7 +41,7 @@ def create_key(
         owner = await business_named(tx, business or settings.default_business)
         return owner.slug, *await api_keys.create(await tx.act_for(owner.id), role=role, name=name)
 
-    slug, made, text = with_database(settings, work)
+    slug, made, text = with_personal_data(settings, work)
     if as_json:
         print(msgspec.json.encode({"business": slug, **_shown(made), "key": text}).decode())  # noqa: T201
     else:
@@ -83,7 +84,7 @@ def revoke_key(
         owner = await api_keys.business_of(tx, key_id)
         return await api_keys.revoke(await tx.act_for(owner), key_id)
 
-    revoked = with_database(settings_of(data, dsn), work)
+    revoked = with_personal_data(settings_of(data, dsn), work)
     print(msgspec.json.encode(_shown(revoked)).decode() if as_json else f"revoked {revoked.id}")  # noqa: T201
 
 
