@@ -68,6 +68,6 @@ async def test_details_are_technical(database: Database, tenant: UUID) -> None:
         async with database.transaction(tenant) as tx:
             await tx.run(
                 "insert into attention_items (business_id, id, kind, subject_id, severity, details)"
-                " values (%s, uuidv7(), 'thing', uuidv7(), 'info', '{\"who\": \"guest@example.org\"}')",
+                " values (%s, uuidv7(), 'thing', uuidv7(), 'info', '{\"who\": \"refused@example.org\"}')",
                 [tenant],
             )
