@@ -3,14 +3,16 @@
 import os
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import conninfo
 
+from holdfast.calendars.settings import CalendarSettings, GoogleSettings
 from holdfast.kernel.addresses import Network
 
 # By default a business bears so many clients at once, each of whom writes as often as he may.
@@ -71,6 +73,8 @@ class Settings:
     tracing: bool = False
     # HOLDFAST_STAGE: what kind of server this is, for flags that are on for some: internal, stage or prod.
     stage: str = "prod"
+    # HOLDFAST_PUBLIC_URL, HOLDFAST_PRIVATE_CALENDARS and all of Google: how calendars are reached, and reach us.
+    calendars: CalendarSettings = field(default_factory=CalendarSettings)
     # HOLDFAST_PG_BIN: a folder with the binaries of PostgreSQL 18, instead of the embedded ones.
     pg_bin: Path | None = None
 
@@ -107,6 +111,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         access_log=_flag(environment, "HOLDFAST_ACCESS_LOG"),
         tracing=_tracing(environment),
         stage=_word(environment, "HOLDFAST_STAGE", _STAGES, "prod"),
+        calendars=_calendars(environment),
         pg_bin=Path(environment["HOLDFAST_PG_BIN"]) if environment.get("HOLDFAST_PG_BIN") else None,
     )
 
@@ -238,6 +243,36 @@ def _number(environment: Mapping[str, str], name: str, default: int, *, least: i
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and least <= int(text) <= most):
         raise ConfigurationError(f"{name} must be a whole number from {least} to {most}.")
     return int(text)
+
+
+def _calendars(environment: Mapping[str, str]) -> CalendarSettings:
+    usual = GoogleSettings()
+    google = GoogleSettings(
+        environment.get("HOLDFAST_GOOGLE_CLIENT_ID") or None,
+        environment.get("HOLDFAST_GOOGLE_CLIENT_SECRET") or None,
+        _url(environment, "HOLDFAST_GOOGLE_API_URL") or usual.api_url,
+        _url(environment, "HOLDFAST_GOOGLE_AUTHORIZE_URL") or usual.authorize_url,
+        _url(environment, "HOLDFAST_GOOGLE_TOKEN_URL") or usual.token_url,
+        _url(environment, "HOLDFAST_GOOGLE_REVOKE_URL") or usual.revoke_url,
+    )
+    if (google.client_id is None) != (google.client_secret is None):
+        raise ConfigurationError("Set both of HOLDFAST_GOOGLE_CLIENT_ID and HOLDFAST_GOOGLE_CLIENT_SECRET, or neither.")
+    private = _flag(environment, "HOLDFAST_PRIVATE_CALENDARS")
+    return CalendarSettings(google, _url(environment, "HOLDFAST_PUBLIC_URL"), private)
+
+
+def _url(environment: Mapping[str, str], name: str) -> str | None:
+    text = environment.get(name)
+    if not text:
+        return None
+    try:
+        parts = urlsplit(text)
+        sound = parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment)
+    except ValueError:
+        sound = False
+    if not sound:
+        raise ConfigurationError(f"{name} must be an address like https://booking.example.org.")
+    return text.rstrip("/")
 
 
 def _networks(text: str, name: str) -> tuple[Network, ...]:

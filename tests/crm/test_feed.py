@@ -138,5 +138,5 @@ def test_the_feed_reads_its_index(admin_uri: str) -> None:
             body = body.replace(name, value)
         body = body.replace("p_after_id", f"'{uuid4()}'")
         plan = "\n".join(line for (line,) in connection.execute(f"explain {body}".encode()).fetchall())
-    assert "outbox_events_for_leads" in plan, plan
+    assert "outbox_events_in_order" in plan, plan
     assert "facts_for_leads" in load("holdfast.crm", "feed.sql")

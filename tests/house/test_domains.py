@@ -19,7 +19,7 @@ DOMAINS = {
         " bookings claims waitlist_requests intake_forms"
     ),
     "payments": "payments refunds webhook_events",
-    "calendars": "calendar_connections calendar_busy_intervals calendar_events",
+    "calendars": "calendar_connections calendars calendar_busy_intervals calendar_events calendar_conflicts",
     "moderation": "ugc_items ugc_answers ugc_triggers moderation_actions",
     "crm": "leads lead_identities lead_timeline_events lead_notes deep_links",
     "admin": "audit_log message_templates system_settings attention_items",
@@ -63,7 +63,7 @@ WITHOUT_FOREIGN_KEY = {
     "audit_log.aggregate_id": "whatever the type says",
     "audit_log.reason_id": "an erased reason leaves its entry behind",
     "blocks.reason_id": "likewise",
-    "calendar_connections.channel_id": "the provider's, and no row of ours",
+    "calendar_authorizations.actor_id": "a user or a key",
     "idempotency_keys.booking_id": "written on the path of admission, beside its booking",
     "outbox_events.aggregate_id": "whatever the type says",
 }

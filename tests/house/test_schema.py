@@ -22,6 +22,7 @@ SHARED_TABLES = {
     "heartbeats": "a job runs for all tenants",
     "zone_records": "time zones are the same for all tenants",
     "backfills": "the worker goes through the rows of all tenants",
+    "calendar_export_feed": "the worker takes what happened to all tenants in its order",
     "lead_feed": "the worker makes leads for all tenants in the order of what happened",
     "write_counts": "a client is counted whatever he writes to",
     "login_attempts": "an account is counted whether it exists or not, and a client wherever he tries",

@@ -86,16 +86,6 @@ def webhook(**values: str) -> str:
     return row("webhook_events", **{"business": MINE, "id": NEW, **terms, **values})
 
 
-def connection(**values: str) -> str:
-    """Return SQL that inserts a connection to a calendar."""
-    return row("calendar_connections", **{"business": MINE, "id": NEW, "resource_id": ANA, "provider": "ics", **values})
-
-
-def event(**values: str) -> str:
-    """Return SQL that inserts an event of a calendar."""
-    return row("calendar_events", **{"business": MINE, "booking_id": the("past"), "event_id": "fresh0", **values})
-
-
 def intake(**values: str) -> str:
     """Return SQL that inserts an intake form."""
     return row(
@@ -260,20 +250,6 @@ REFERENCES: dict[str, Damage] = {
         {says(PAYMENTS, NEW, NOWHERE)},
     ),
     "webhook_events_business_id_fkey": (webhook(business=NOWHERE), {says(PAYMENTS, NEW, NOWHERE)}),
-    "calendar_connections_business_id_fkey": (
-        connection(business=NOWHERE),
-        {says(CALENDARS, NEW, NOWHERE), says(CALENDARS, NEW, ANA)},
-    ),
-    "calendar_connections_resource": (connection(resource_id=theirs("ana")), {says(CALENDARS, NEW, theirs("ana"))}),
-    "calendar_events_business_id_fkey": (
-        event(business=NOWHERE, connection_id=NOWHERE),
-        {says(CALENDARS, "fresh0", NOWHERE), says(CALENDARS, "fresh0", the("past"))},
-    ),
-    "calendar_events_connection": (event(connection_id=NOWHERE), {says(CALENDARS, "fresh0", NOWHERE)}),
-    "calendar_events_booking": (
-        connection() + event(connection_id=NEW, booking_id=theirs("past")),
-        {says(CALENDARS, "fresh0", theirs("past"))},
-    ),
     "waitlist_requests_business_id_fkey": (
         waiting(business=NOWHERE, **FOR_A_SERVICE),
         {says(WAITING, NEW, NOWHERE), says(WAITING, NEW, the("talk"))},

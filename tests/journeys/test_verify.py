@@ -19,10 +19,11 @@ from journeys.damages_of_series import SERIES
 from journeys.damages_of_walls import REBUILD, WALLS
 from journeys.practice import NEIGHBOUR, PRACTICE, Tenant, clone, open_practice, the
 from journeys.references import REFERENCES, WITHOUT_FOREIGN_KEY
+from journeys.references_of_calendars import CALENDAR_REFERENCES
 from journeys.references_of_content import CONTENT_REFERENCES
 
 DAMAGES = PLACES | CONTACTS | CLAIMS | HISTORY | SERIES | MONEY | MODERATION | CRM | WALLS
-REFERENCES_OF_ALL = REFERENCES | CONTENT_REFERENCES | MODERATION_REFERENCES | CRM_REFERENCES
+REFERENCES_OF_ALL = REFERENCES | CALENDAR_REFERENCES | CONTENT_REFERENCES | MODERATION_REFERENCES | CRM_REFERENCES
 DAMAGES |= REFERENCES_OF_ALL | WITHOUT_FOREIGN_KEY
 
 # What looks like damage and is none.

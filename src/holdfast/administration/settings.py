@@ -90,6 +90,9 @@ CALENDAR_OUTAGE = word(
 CALENDAR_FRESHNESS_MINUTES = number(
     "calendar_freshness_minutes", "For how long a calendar may not answer", default=60, least=5, most=1_440
 )
+CALENDAR_TENTATIVE = word(
+    "calendar_tentative", "Whether an event that is only tentative in somebody's calendar blocks time", "busy", "free"
+)
 REMINDER_HOURS = number(
     "reminder_hours", "How long before an appointment its client is reminded", default=24, least=1, most=168
 )

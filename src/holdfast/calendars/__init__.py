@@ -1,1 +1,1 @@
-"""External calendars: their connections, and the events that stand for bookings. No calendar is called yet."""
+"""External calendars, both ways: their busy time comes in, appointments go out, people's changes become tasks."""

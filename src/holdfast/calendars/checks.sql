@@ -2,22 +2,46 @@
 -- Each statement returns no row on a sound database; a row is one violation: business_id, ids, problem.
 
 -- name: calendars_refer_to_their_own_business
--- Invariant 9: what connections and events of calendars refer to exists in their own business. The ids are the row that
--- refers, of an event the one in the calendar, and the row that it refers to.
+-- Invariant 9: what is known of calendars refers to rows of its own business. The ids are the row that refers, of an
+-- event the one in the calendar, of a feed its resource, and the row that it refers to.
 with referring as (
     select r.business_id, 'connection' as source, r.id::text as id, target.kind, target.id as target_id
       from calendar_connections r, lateral (values ('business', r.business_id), ('resource', r.resource_id)) target (kind, id)
-     where target.id is not null
     union all
-    select r.business_id, 'event' as source, r.event_id as id, target.kind, target.id as target_id
-      from calendar_events r, lateral (values ('business', r.business_id), ('connection', r.connection_id), ('booking', r.booking_id)) target (kind, id)
-     where target.id is not null
+    select r.business_id, 'calendar', r.id::text, target.kind, target.id
+      from calendars r, lateral (values ('business', r.business_id), ('connection', r.connection_id),
+                                        ('resource', r.resource_id)) target (kind, id)
+    union all
+    select r.business_id, 'channel', r.id::text, target.kind, target.id
+      from calendar_channels r, lateral (values ('business', r.business_id), ('calendar', r.calendar_id)) target (kind, id)
+    union all
+    select r.business_id, 'busy interval', r.id::text, 'calendar', r.calendar_id
+      from calendar_busy_intervals r where r.calendar_id is not null
+    union all
+    select r.business_id, 'event', r.event_id, target.kind, target.id
+      from calendar_events r, lateral (values ('business', r.business_id), ('calendar', r.calendar_id),
+                                              ('booking', r.booking_id)) target (kind, id)
+    union all
+    select r.business_id, 'conflict', r.id::text, target.kind, target.id
+      from calendar_conflicts r, lateral (values ('business', r.business_id), ('calendar', r.calendar_id),
+                                                 ('booking', r.booking_id), ('item', r.item_id)) target (kind, id)
+    union all
+    select r.business_id, 'authorization', r.id::text, target.kind, target.id
+      from calendar_authorizations r,
+           lateral (values ('business', r.business_id), ('resource', r.resource_id)) target (kind, id)
+    union all
+    select r.business_id, 'feed', r.resource_id::text, target.kind, target.id
+      from calendar_feeds r, lateral (values ('business', r.business_id), ('resource', r.resource_id)) target (kind, id)
 ), targets as (
     select 'business' as kind, b.id as business_id, b.id from businesses b
     union all
     select 'resource', t.business_id, t.id from resources t
     union all
     select 'connection', t.business_id, t.id from calendar_connections t
+    union all
+    select 'calendar', t.business_id, t.id from calendars t
+    union all
+    select 'item', t.business_id, t.id from attention_items t
     union all
     select 'booking', t.business_id, t.id from bookings t
 ), strays as materialized (

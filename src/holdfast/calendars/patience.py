@@ -1,0 +1,26 @@
+"""How long to wait before a calendar is asked again."""
+
+import random
+
+POLL_SECONDS = 900
+_LEAST_SECONDS = 2.0
+_MOST_SECONDS = 1_800.0
+# Two that fail together do not come back together.
+_random = random.SystemRandom()
+
+
+def after_success() -> float:
+    """Return the seconds until the next look at a calendar that nobody tells us about: around 15 minutes.
+
+    Calendars that were connected together drift apart.
+    """
+    return _random.uniform(0.8, 1.0) * POLL_SECONDS
+
+
+def after_failure(failures: int, retry_after: float | None = None) -> float:
+    """Return the seconds until the next attempt after so many failures in a row.
+
+    Twice as long each time up to half an hour, of which a random half is taken off; never less than the provider asks.
+    """
+    longest = min(_MOST_SECONDS, _LEAST_SECONDS * 2.0 ** min(failures, 20))
+    return max(_random.uniform(longest / 2, longest), retry_after or 0.0)
