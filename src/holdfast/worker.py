@@ -108,12 +108,18 @@ async def run(dsn: str, keyring: Keyring, *, pooler: bool = False, backfill_rows
 
 
 def main() -> None:
-    """Run the worker by the settings of the environment."""
+    """Run the worker by the settings of the environment.
+
+    Raises ConfigurationError; WrongMasterKey when the database keeps its data under another master key.
+    """
     settings = config.read(os.environ)
     logs.configure(settings.log_level, process="worker")
     if settings.dsn is None:
         raise config.ConfigurationError("Set HOLDFAST_DSN, or use `holdfast serve`, which runs a worker of its own.")
+    master_key = config.master_key(settings)
+    # As `serve` does: a worker that stands alone has nobody who has looked before it.
+    asyncio.run(Keyring(master_key, settings.dsn).check())
     dsn = config.application_dsn(settings, settings.dsn)
-    keyring = Keyring(config.master_key(settings), dsn, refresh_seconds=settings.key_refresh_seconds)
+    keyring = Keyring(master_key, dsn, refresh_seconds=settings.key_refresh_seconds)
     rate = settings.backfill_rows_per_second
     asyncio.run(run(dsn, keyring, pooler=settings.pooler, backfill_rows_per_second=rate))

@@ -11,10 +11,11 @@ from booking.opened import DAY_SECONDS, HOUR_SECONDS, START, Practice, open_prac
 from holdfast import config
 from holdfast.availability import walltime, zone_records
 from holdfast.booking.contacts import Guest
-from holdfast.doctor.examination import examine
+from holdfast.doctor.examination import examine, known_key
 from holdfast.doctor.findings import Finding
 from holdfast.kernel.database import Database
 from holdfast.kernel.embedded import EmbeddedPostgres
+from holdfast.kernel.privacy import Keyring
 
 TABLES = ("bookings", "claims", "businesses", "resources", "zone_records", "schema_migrations", "heartbeats")
 # As if the clocks of Moscow had been an hour further ahead when the first bookings were made.
@@ -136,6 +137,27 @@ def test_a_zone_that_is_no_more_is_told(postgres: EmbeddedPostgres, own_database
         admin.execute(f"insert into businesses (slug, name, timezone, currency) values {values}".encode())
     [zones] = examined(dsn)["zones"]
     assert (zones.level, zones.message) == ("problem", "the zone data has no Europe/Atlantis (business there)")
+
+
+async def test_another_master_key_is_told(postgres: EmbeddedPostgres, own_database: str, tmp_path: Path) -> None:
+    """The key under which the data is kept is found well, another one is a problem; without one, or with a file that is
+    none, nothing is claimed of it (K-1, D-5).
+    """
+    dsn = postgres.uri(database=own_database)
+    with psycopg.connect(dsn, autocommit=True) as admin:
+        values = "('here', 'Here', 'UTC', 'EUR') returning id"
+        row = admin.execute(f"insert into businesses (slug, name, timezone, currency) values {values}".encode())
+        [[business_id]] = row.fetchall()
+    await Keyring(bytes(32), dsn).of(business_id)
+    other = replace(settings_for(dsn), master_key=b"\x07" * 32)
+    keyless = replace(settings_for(dsn), master_key=None)
+    for settings, expected in ((settings_for(dsn), ["ok"]), (other, ["problem"]), (keyless, [])):
+        found = await asyncio.to_thread(examine, settings, lambda _: None)
+        told = [each for each in found if each.check == "tenant-keys"]
+        assert [each.level for each in told] == expected
+        assert all("Restore HOLDFAST_MASTER_KEY" in each.advice for each in told if each.level != "ok")
+    (tmp_path / "master.key").write_text("no key")
+    assert known_key(config.Settings(data_dir=tmp_path)) is None
 
 
 async def test_zones_are_written_down_when_they_change(postgres: EmbeddedPostgres, own_database: str) -> None:

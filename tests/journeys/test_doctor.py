@@ -16,6 +16,7 @@ CHECKS += [
     "worker",
     "backfills",
     "contacts",
+    "tenant-keys",
     "zones",
     "bookings",
     "disk",
@@ -41,7 +42,8 @@ def test_a_running_server_is_well(running: Instance) -> None:
     assert told.returncode == 0, told.stdout
     lines = [line.split(":")[0].split() for line in told.stdout.splitlines() if not line.startswith(" ")]
     assert [check for _, check in lines] == CHECKS
-    as_json = holdfast("doctor", "--dsn", running.dsn, "--json", **KEY)
+    key = {"HOLDFAST_MASTER_KEY": (running.data_dir / "master.key").read_text()}
+    as_json = holdfast("doctor", "--dsn", running.dsn, "--json", **key)
     findings = {each["check"]: each for each in json.loads(as_json.stdout)}
     assert as_json.returncode == 0
     assert {each["level"] for name, each in findings.items() if name not in {"disk", "open-files"}} == {"ok"}

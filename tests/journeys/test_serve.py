@@ -106,16 +106,19 @@ def test_a_second_instance_is_refused(data_dir: Path) -> None:
 
 
 def test_another_master_key_is_told(data_dir: Path) -> None:
-    """With another master key than that of its data nothing is served; it says so and makes no key (K-1, D-5)."""
+    """With another master key than that of its data nothing is served and no worker works; each says so, and makes no key
+    (K-1, D-5).
+    """
     with serving(data_dir) as instance:
         consent = {"email": "guest@example.org", "kind": "terms", "documentVersion": "1"}
         assert httpx.post(f"{instance.ready['url']}/api/public/consents", json=consent, timeout=30).status_code == 201
         keys = "select count(*) from tenant_keys"
         before = value(instance.dsn, keys)
-        refused = holdfast("serve", "--dsn", instance.dsn, "--port", "0", HOLDFAST_MASTER_KEY="07" * 32)
-        assert (refused.returncode, refused.stdout) == (2, "")
-        assert "Restore HOLDFAST_MASTER_KEY" in refused.stderr
-        assert "Traceback" not in refused.stderr
+        for words in (["serve", "--port", "0"], ["worker"]):
+            refused = holdfast(*words, "--dsn", instance.dsn, HOLDFAST_MASTER_KEY="07" * 32)
+            assert (refused.returncode, refused.stdout) == (2, "")
+            assert "Restore HOLDFAST_MASTER_KEY" in refused.stderr
+            assert "Traceback" not in refused.stderr
         assert value(instance.dsn, keys) == before == 3
 
 

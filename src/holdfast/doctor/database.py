@@ -1,5 +1,6 @@
 """What the doctor sees of the database: server, roles, schema, limits, clock, worker."""
 
+import asyncio
 import time
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
@@ -11,6 +12,7 @@ from psycopg.rows import dict_row, scalar_row
 from holdfast.doctor.findings import Finding, ok, problem, warning
 from holdfast.kernel import backfills
 from holdfast.kernel.migrate import MigrationError, pending
+from holdfast.kernel.privacy import Keyring, WrongMasterKey
 from holdfast.kernel.sql import load
 
 _SQL = load("holdfast.doctor")
@@ -192,6 +194,19 @@ def contacts(plain: int) -> Finding:
 def examine_contacts(connection: Connection) -> Finding:
     """Look how many contacts an earlier release has left in plain text."""
     return contacts(int(_value(connection, "plain_contacts")))
+
+
+def examine_keys(dsn: str, master_key: bytes) -> Finding:
+    """Look whether the master key is the one under which the database keeps its data."""
+    try:
+        asyncio.run(Keyring(master_key, dsn).check())
+    except WrongMasterKey:
+        return problem(
+            "tenant-keys",
+            "the master key is not the one under which this database keeps its data: no server can read it",
+            "Restore HOLDFAST_MASTER_KEY, or the file master.key, of this database.",
+        )
+    return ok("tenant-keys", "the master key opens the keys of the businesses")
 
 
 def _clock(connection: Connection) -> Finding:

@@ -5,7 +5,13 @@ from collections.abc import Callable, Iterator
 import psycopg
 
 from holdfast import config
-from holdfast.doctor.database import examine_backfills, examine_contacts, examine_database, examine_worker
+from holdfast.doctor.database import (
+    examine_backfills,
+    examine_contacts,
+    examine_database,
+    examine_keys,
+    examine_worker,
+)
 from holdfast.doctor.findings import Finding, problem
 from holdfast.doctor.machine import examine_machine
 from holdfast.doctor.zones import examine_zones
@@ -38,12 +44,23 @@ def _database(settings: config.Settings) -> Iterator[Finding]:
                 yield examine_worker(connection)
                 yield from examine_backfills(connection)
                 yield examine_contacts(connection)
+                key = known_key(settings)
+                if key is not None:
+                    yield examine_keys(dsn, key)
                 yield from examine_zones(connection)
     except (EmbeddedPostgresError, psycopg.OperationalError) as error:
         advice = (
             "Start `holdfast serve`." if settings.dsn is None else "Mend HOLDFAST_DSN or --dsn, or start the server."
         )
         yield problem("database", f"cannot be reached: {_reason(error)}", advice)
+
+
+def known_key(settings: config.Settings) -> bytes | None:
+    """Return the master key; None where there is none to be read, which is told of the machine."""
+    try:
+        return config.known_master_key(settings)
+    except (config.ConfigurationError, OSError):
+        return None
 
 
 def _reason(error: Exception) -> str:
