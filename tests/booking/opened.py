@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -249,3 +250,10 @@ def count(admin_uri: str, statement: str, *values: object) -> int:
         row = connection.execute(statement.encode(), values).fetchone()
         assert row is not None, "a count has a row"
         return int(row[0])
+
+
+async def until_blocked(admin_uri: str, task: "asyncio.Task[Any]") -> None:
+    """Return when somebody waits in the database for a lock; fail when the task ends before."""
+    waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    while not await asyncio.to_thread(count, admin_uri, waiting):
+        assert not task.done(), "nobody has waited"

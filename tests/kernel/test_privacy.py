@@ -1,12 +1,15 @@
 """Envelopes, blind indexes and the keys of tenants, on a real database (D-5)."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 import pytest_asyncio
 
+from booking.opened import until_blocked
 from conftest import MASTER_KEY
 from holdfast.identity import businesses
 from holdfast.kernel import privacy
@@ -99,17 +102,70 @@ async def test_a_wrong_master_key_is_told(app_uri: str, tenant: UUID, keys: Tena
 
 async def test_a_new_generation_is_used_when_all_know_it(app_uri: str, tenant: UUID) -> None:
     """A new data key seals nothing before its time, then everything; what the old one sealed still opens."""
-    patient = Keyring(MASTER_KEY, app_uri, refresh_seconds=3600)
-    before = await patient.of(tenant)
-    row = uuid4()
-    old = before.seal(PLACE, row, TEXT)
-    assert await patient.add_generation(tenant) == 2
-    assert privacy.generation_of((await patient.of(tenant)).seal(PLACE, row, TEXT)) == 1
     at_once = Keyring(MASTER_KEY, app_uri, refresh_seconds=0)
-    assert await at_once.add_generation(tenant) == 3
+    row = uuid4()
+    old = (await at_once.of(tenant)).seal(PLACE, row, TEXT)
+    assert await at_once.add_generation(tenant) == 2
     keys = await at_once.of(tenant)
-    assert privacy.generation_of(keys.seal(PLACE, row, TEXT)) == 3
+    assert privacy.generation_of(keys.seal(PLACE, row, TEXT)) == 2
     assert keys.open(PLACE, row, old) == TEXT
+    patient = Keyring(MASTER_KEY, app_uri, refresh_seconds=3600)
+    assert await patient.add_generation(tenant) == 3
+    assert privacy.generation_of((await patient.of(tenant)).seal(PLACE, row, TEXT)) == 2
+
+
+async def test_a_new_generation_waits_for_the_slowest(app_uri: str, admin_uri: str, tenant: UUID) -> None:
+    """However often the process reads keys that makes a new one, it is used after twice the time of the process that
+    reads them most rarely, even if that one tells its time at this very moment (D-5).
+    """
+    quick = Keyring(MASTER_KEY, app_uri, refresh_seconds=0)
+    await quick.of(tenant)
+    with psycopg.connect(admin_uri) as other:
+        # As a process that has told its time and not yet read what keys there are.
+        other.execute("update tenant_keys set refresh_seconds = 600 where business_id = %s", [tenant])
+        adding = asyncio.create_task(quick.add_generation(tenant))
+        await until_blocked(admin_uri, adding)
+        other.commit()
+    assert await adding == 2
+    assert 1_190 < active_in(admin_uri, tenant, 2) <= 1_200
+
+
+async def test_whoever_reads_keys_during_a_rotation_is_waited_for(app_uri: str, admin_uri: str, tenant: UUID) -> None:
+    """A process that reads keys while a new one is being made knows the new one; for how long it uses what it has read is
+    told to the next rotation (D-5).
+    """
+    locked, may_make = asyncio.Event(), asyncio.Event()
+
+    class Slowly(Keyring):
+        """Makes a key when it may, and has looked at the others before."""
+
+        async def _make(self, *of_key: Any) -> None:
+            locked.set()
+            await may_make.wait()
+            await super()._make(*of_key)
+
+    await Keyring(MASTER_KEY, app_uri, refresh_seconds=0).of(tenant)
+    making = asyncio.create_task(Slowly(MASTER_KEY, app_uri, refresh_seconds=0).add_generation(tenant))
+    await locked.wait()
+    reading = asyncio.create_task(Keyring(MASTER_KEY, app_uri, refresh_seconds=600).of(tenant))
+    await until_blocked(admin_uri, reading)
+    may_make.set()
+    assert await making == 2
+    assert (await reading).generation == 2
+    assert await Keyring(MASTER_KEY, app_uri, refresh_seconds=0).add_generation(tenant) == 3
+    assert 1_190 < active_in(admin_uri, tenant, 3) <= 1_200
+
+
+def active_in(admin_uri: str, tenant: UUID, generation: int) -> float:
+    """Return in how many seconds a data key is used."""
+    with psycopg.connect(admin_uri) as connection:
+        row = connection.execute(
+            "select extract(epoch from active_from - clock_timestamp()) from tenant_keys"
+            " where business_id = %s and purpose = 'data' and generation = %s",
+            [tenant, generation],
+        ).fetchone()
+    assert row is not None
+    return float(row[0])
 
 
 def test_the_database_refuses_what_is_no_envelope(admin_uri: str) -> None:

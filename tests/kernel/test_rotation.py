@@ -155,3 +155,25 @@ async def test_another_master_key_makes_no_key(admin: psycopg.Connection, uri: s
         await rotate(uri, Keyring(bytes(32), uri, refresh_seconds=0), business=None, report=quietly)
     assert admin.execute("select generation from tenant_keys where purpose = 'data'").fetchall() == [(1,)]
     assert (await Keyring(MASTER_KEY, uri).of(ours)).generation == 1
+
+
+async def test_old_keys_stay_until_the_slowest_process_is_done(
+    admin: psycopg.Connection, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rotation by a process that reads keys all the time waits before it deletes keys for one that reads them rarely:
+    twice its time before everything is sealed anew, and once more for what is on its way (D-5).
+    """
+    ours = business(admin)
+    await Keyring(MASTER_KEY, uri, refresh_seconds=30).of(ours)
+    waited: list[float] = []
+
+    async def pass_at_once(seconds: float) -> None:
+        waited.append(seconds)
+        admin.execute("update tenant_keys set active_from = clock_timestamp() where active_from > clock_timestamp()")
+
+    monkeypatch.setattr("holdfast.kernel.rotation.asyncio.sleep", pass_at_once)
+    [rotated] = await rotate(uri, Keyring(MASTER_KEY, uri, refresh_seconds=0), business=None, report=quietly)
+    monkeypatch.undo()
+    assert (rotated.generation, len(waited)) == (2, 2)
+    assert 55 < waited[0] <= 60
+    assert waited[1] == 30

@@ -61,7 +61,7 @@ def with_personal_data(settings: config.Settings, work: Callable[[Transaction], 
     Raises ConfigurationError without a master key.
     """
     dsn = app_dsn(settings)
-    keyring = Keyring(config.master_key(settings), dsn)
+    keyring = Keyring(config.master_key(settings), dsn, refresh_seconds=settings.key_refresh_seconds)
     return transfers.connected(dsn, lambda database: database.run(None, work), keyring)
 
 

@@ -11,6 +11,7 @@ ciphertext and its tag (16).
 import asyncio
 import hashlib
 import hmac
+import math
 import os
 import re
 import time
@@ -34,7 +35,8 @@ _NONCE_BYTES = 12
 _KEY_BYTES = 32
 _HEAD_BYTES = len(_MAGIC) + 4
 _INDEX_BYTES = 16
-# A process reads the keys of a tenant anew when it has had them for so long; a new generation is used after twice that.
+# A process reads the keys of a tenant anew when it has had them for so long; a new generation is used after twice the
+# greatest of these times.
 REFRESH_SECONDS = 60
 
 
@@ -193,8 +195,9 @@ class Keyring:
                 self._unwrap(row["business_id"], row)
 
     async def add_generation(self, business_id: UUID) -> int:
-        """Make a new data key and return its number; it is used twice `refresh_seconds` from now, when all know it.
+        """Make a new data key and return its number; it is used when every process knows it.
 
+        That is after twice the greatest `refresh_seconds` of those that have read the keys before, this one included.
         Two processes that do so at the same moment make one key. Raises WrongMasterKey: beside keys that another
         master key wraps, a new one would be one that no server can open.
         """
@@ -203,7 +206,9 @@ class Keyring:
             for row in rows:
                 self._unwrap(business_id, row)
             number = 1 + max((row["generation"] for row in rows if row["purpose"] == "data"), default=0)
-            await self._make(connection, business_id, "data", number, 2 * self.refresh_seconds if rows else 0)
+            locked = await connection.execute(_SQL["lock_data_keys"], {"business_id": business_id})
+            slowest = max([self.refresh_seconds, *(row["refresh_seconds"] for row in await locked.fetchall())])
+            await self._make(connection, business_id, "data", number, 2 * slowest if rows else 0)
         self._known.pop(business_id, None)
         return number
 
@@ -213,6 +218,11 @@ class Keyring:
             if not rows:
                 for purpose in ("data", "index", "audit"):
                     await self._make(connection, business_id, purpose, 1, 0)
+                rows = await self._stored(connection, business_id)
+            # Before keys are used it is told for how long. Who waits here for a rotation reads its new key as well.
+            told = {"business_id": business_id, "refresh_seconds": math.ceil(self.refresh_seconds)}
+            while any(row["refresh_seconds"] < self.refresh_seconds for row in rows if row["purpose"] == "data"):
+                await connection.execute(_SQL["tell_refresh"], told)
                 rows = await self._stored(connection, business_id)
         now = time.monotonic()
         generations = []
@@ -245,6 +255,7 @@ class Keyring:
             "generation": generation,
             "wrapped": nonce + self._wrapping.encrypt(nonce, os.urandom(_KEY_BYTES), bound),
             "active_in": active_in,
+            "refresh_seconds": math.ceil(self.refresh_seconds),
         }
         await connection.execute(_SQL["add_tenant_key"], values)
 

@@ -81,7 +81,8 @@ async def rotate(dsn: str, keyring: Keyring, *, business: str | None, report: Re
         for tenant in tenants:
             await _reseal(connection, keyring, tenant, places, report)
         # What was sealed under the older key just before the new one came into use may still be on its way.
-        await _let_pass(keyring.refresh_seconds, "what was sealed just before is being written", report)
+        slowest = await _slowest(connection, keyring, tenants)
+        await _let_pass(slowest, "what was sealed just before is being written", report)
         for tenant in tenants:
             while await _reseal(connection, keyring, tenant, places, report):
                 pass
@@ -113,6 +114,14 @@ async def _in_use(connection: AsyncConnection[dict[str, Any]], tenants: list[_Te
     for tenant in tenants:
         waits += [row["active_in_seconds"] for row in await _data_keys(connection, tenant.id)]
     await _let_pass(max(waits), "every process learns the new key", report)
+
+
+async def _slowest(connection: AsyncConnection[dict[str, Any]], keyring: Keyring, tenants: list[_Tenant]) -> float:
+    """Return for how many seconds the process that reads keys most rarely uses those that it has."""
+    seconds = [keyring.refresh_seconds]
+    for tenant in tenants:
+        seconds += [row["refresh_seconds"] for row in await _data_keys(connection, tenant.id)]
+    return max(seconds)
 
 
 async def _let_pass(seconds: float, why: str, report: Report) -> None:

@@ -13,7 +13,7 @@ select c.relname || '.' || a.attname as place, c.relname as table, a.attname as 
 select id, slug from businesses order by slug;
 
 -- name: data_keys
-select generation, extract(epoch from active_from - clock_timestamp())::float8 as active_in_seconds
+select generation, refresh_seconds, extract(epoch from active_from - clock_timestamp())::float8 as active_in_seconds
   from tenant_keys where business_id = %(business_id)s and purpose = 'data' order by generation;
 
 -- name: forget_data_keys
