@@ -6,16 +6,23 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
+import pytest
 
+from booking.opened import until_blocked
 from booking.tenants import Json, Tenant
 from holdfast.catalog.resources import put_resource
 from holdfast.catalog.services import put_service
+from holdfast.crm.contacts import Contact
 from holdfast.crm.feed import feed
+from holdfast.crm.leads import receive
 from holdfast.identity.permissions import Role
+from holdfast.kernel.audit import SYSTEM
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.sql import load
+from holdfast.people.requests import Answer, forget
 
 LEADS, QUESTIONS = "/api/admin/leads", "/api/public/questions"
+APPOINTMENTS = "/api/booking/appointments"
 EMAIL, PHONE = "books@example.org", "+7 900 555-33-44"
 OWNER = Role.OWNER
 START = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=10)
@@ -126,6 +133,61 @@ async def test_what_fails_keeps_nothing_else_from_its_turn(tenant: Tenant) -> No
     assert [lead["identities"][0]["value"] for lead in await leads(tenant)] == ["donor@example.org"]
     raised = tenant.sql("select kind, subject_id::text from attention_items where business_id = %s", tenant.business_id)
     assert raised == [("lead_not_made", broken)]
+
+
+async def forgettable(tenant: Tenant, source: str) -> None:
+    """Let somebody ask, or book and cancel, who has no lead yet."""
+    if source == "question":
+        await ask(tenant, email=EMAIL)
+        return
+    appointment_id = await book(tenant, await offer(tenant), 10, guestEmail=EMAIL)
+    await tenant.done("POST", f"{APPOINTMENTS}/{appointment_id}/cancel", {"expectedVersion": 1}, role=OWNER)
+
+
+@pytest.mark.parametrize("source", ["question", "booking"])
+async def test_whoever_is_forgotten_while_events_are_read_stays_forgotten(
+    tenant: Tenant, admin_uri: str, source: str
+) -> None:
+    """A worker that reads the event of somebody who is being forgotten waits for that, and makes no lead (D-8)."""
+    await forgettable(tenant, source)
+    async with tenant.database.transaction(tenant.business_id) as tx:
+        await forget(tx, Contact(email=EMAIL), SYSTEM)
+        feeding = asyncio.create_task(feed(tenant.database))
+        await until_blocked(admin_uri, feeding)
+    await feeding
+    assert await leads(tenant) == []
+
+
+@pytest.mark.parametrize("source", ["question", "booking"])
+async def test_forgetting_waits_for_a_lead_that_is_being_made(
+    tenant: Tenant, admin_uri: str, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is forgotten after a worker has read of them, and before it has made their lead, is forgotten as a lead
+    as well (D-8).
+    """
+    await forgettable(tenant, source)
+    known, go_on = asyncio.Event(), asyncio.Event()
+
+    async def receive_later(tx: Transaction, *contact: Any) -> UUID:
+        if tx.business_id == tenant.business_id:
+            known.set()
+            await go_on.wait()
+        return await receive(tx, *contact)
+
+    monkeypatch.setattr("holdfast.crm.feed.receive", receive_later)
+    feeding = asyncio.create_task(feed(tenant.database))
+    await known.wait()
+
+    async def forget_them(tx: Transaction) -> Answer:
+        return await forget(tx, Contact(email=EMAIL), SYSTEM)
+
+    forgetting = asyncio.create_task(tenant.database.run(tenant.business_id, forget_them))
+    await until_blocked(admin_uri, forgetting)
+    go_on.set()
+    await feeding
+    assert (await forgetting).parts["leads"] == 1
+    [lead] = await leads(tenant)
+    assert lead["identities"] == []
 
 
 def test_the_feed_reads_its_index(admin_uri: str) -> None:

@@ -288,6 +288,15 @@ async def lock_appointment(tx: Transaction, booking_id: UUID) -> Booking:
     return await read_appointment(tx, booking_id)
 
 
+async def read_still(tx: Transaction, booking_id: UUID) -> Booking:
+    """Return an appointment that nobody changes before this transaction ends: what is written by it stays true.
+
+    Raises AppointmentNotFound.
+    """
+    await tx.run(queries["hold_still"], {"business_id": tx.business_id, "id": booking_id})
+    return await read_appointment(tx, booking_id)
+
+
 async def record(tx: Transaction, before: Booking, action: str, event: str, actor: Actor, reason: str | None) -> None:
     """Write the audit entry and the event of a change that was just made."""
     await tx.run(

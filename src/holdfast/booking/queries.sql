@@ -51,6 +51,10 @@ select b.business_id, b.id, b.service_id, b.schedule_id, b.starts_at, b.ends_at,
 -- name: lock_booking
 select lock_bookings(%(business_id)s::uuid, array[%(id)s::uuid]);
 
+-- name: hold_still
+-- Readers do not keep each other waiting; whoever forgets the person does.
+select id from bookings where business_id = %(business_id)s and id = %(id)s for share;
+
 -- name: extend_hold
 update bookings
    set expires_at = least(greatest(expires_at, clock_timestamp() + make_interval(secs => %(ttl)s::integer)),

@@ -11,4 +11,5 @@ select business_id, id, aggregate_id, type, occurred_at
 update lead_feed set read_until = greatest(read_until, %(read_until)s::timestamptz);
 
 -- name: asker
-select email, locale from ugc_items where business_id = %(business_id)s and id = %(id)s;
+-- Locked, so that whoever is forgotten meanwhile is forgotten here as well.
+select email, locale from ugc_items where business_id = %(business_id)s and id = %(id)s for share;
