@@ -118,6 +118,28 @@ def test_a_forgotten_person_is_gone(clients: Clients, owner: StaffClients, day: 
     assert ask(owner, "erase", email=whom["guestEmail"]).json()["forgotten"]["bookings"] == 0
 
 
+def test_the_series_of_a_forgotten_person_opens_nothing(clients: Clients, owner: StaffClients, day: date) -> None:
+    """After the erasure the token of a series proves none of its appointments and changes nothing, a repeated commit tells
+    no token, and the series itself, which anybody can read by its id, has nothing of a person in it (D-8, B-21).
+    """
+    whom = somebody()
+    slots = clients.slots(SERVICE, day)
+    wish = {"serviceId": clients.service(SERVICE)["id"], "starts": [slots[0]["start"], slots[3]["start"]]}
+    path = f"/api/booking/series/{clients.post('/api/booking/series', wish)['seriesId']}"
+    done = clients.post(f"{path}/commit", whom)
+    proof = {"cancellationToken": done["cancellationToken"]}
+    assert clients.http.get(appointment_path(done["appointments"][0]), headers=token_of(done)).status_code == 200
+    clients.post(f"{path}/cancel", proof, 200)
+    assert ask(owner, "erase", email=whom["guestEmail"]).json()["forgotten"]["bookings"] == 2
+    for appointment in done["appointments"]:
+        problem(clients.http.get(appointment_path(appointment), headers=token_of(done)), 401, "authentication_required")
+    problem(clients.http.post(f"{path}/cancel", json=proof), 401, "authentication_required")
+    again = clients.post(f"{path}/commit", whom, 200)
+    assert [again["cancellationToken"], *(each["cancellationToken"] for each in again["appointments"])] == [None] * 3
+    seen = clients.http.get(path, headers=token_of(done))
+    assert not any(text in seen.text for text in whom.values())
+
+
 def test_whoever_is_expected_is_not_forgotten(clients: Clients, owner: StaffClients, day: date) -> None:
     """While a person has an appointment to come, forgetting them is refused, names it, and changes nothing (D-8)."""
     whom = somebody()

@@ -55,7 +55,7 @@ async def forget(tx: Transaction, whom: Handles, actor: Actor) -> dict[str, int]
     """Take contact, note, intake form and reasons from the bookings of a person, and their requests from the waitlist.
 
     Time, state, price and history stay, and so do appointments that are expected: they may have been made just now.
-    Whoever still has the token of a forgotten booking opens nothing with it.
+    Whoever still has the token of a forgotten booking, or of its series, opens nothing with it.
     """
     ids = [row["id"] for row in await tx.rows(_SQL["lock_bookings_of"], _values(tx, whom))]
     for booking in await find_all(tx, ids):
@@ -64,6 +64,7 @@ async def forget(tx: Transaction, whom: Handles, actor: Actor) -> dict[str, int]
         await tx.run(_SQL["forget_intake"], values)
         await forget_reasons(tx, booking.id)
         await record(tx, booking, "forget_person", "AppointmentUpdated", actor, None)
+    await tx.run(_SQL["forget_series"], {"business_id": tx.business_id, "ids": ids, "nonce": new_nonce()})
     return {"bookings": len(ids), "waitlist": await tx.run(_SQL["forget_waits"], _values(tx, whom))}
 
 

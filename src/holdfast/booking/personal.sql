@@ -36,6 +36,13 @@ update bookings
        token_nonce = case when token_nonce is not null then %(nonce)s::bytea end, version = version + 1
  where business_id = %(business_id)s and id = %(id)s;
 
+-- name: forget_series
+-- The token of a series opens each of its appointments.
+update booking_series s set token_nonce = %(nonce)s::bytea
+ where s.business_id = %(business_id)s and s.token_nonce is not null
+   and s.id in (select o.series_id from series_bookings o
+                 where o.business_id = %(business_id)s and o.booking_id = any(%(ids)s::uuid[]));
+
 -- name: forget_intake
 delete from intake_forms where business_id = %(business_id)s and booking_id = %(id)s;
 
