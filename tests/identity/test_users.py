@@ -145,6 +145,24 @@ async def test_what_is_no_invitation_opens_nothing(practice: Practice, owner: Br
     assert await accepted(practice, other) == 204
 
 
+@pytest.mark.parametrize("password", [None, PASSWORD])
+async def test_an_invitation_does_not_outlive_a_deactivation(
+    practice: Practice, owner: Browser, password: str | None
+) -> None:
+    """Whoever was deactivated and let in again uses no invitation from before, had they a password or not; a new one
+    serves (H-4).
+    """
+    user = await practice.user(Role.EDITOR, password=password)
+    path = f"/api/admin/users/{user.id}"
+    before = (await owner.call("POST", f"{path}/invitation")).json()["invitation"]
+    for active in (False, True):
+        assert (await owner.call("PATCH", path, {"active": active})).json()["active"] is active
+    assert await accepted(practice, before) == 410
+    anew = (await owner.call("POST", f"{path}/invitation")).json()["invitation"]
+    assert await accepted(practice, anew) == 204
+    assert await accepted(practice, anew) == 410
+
+
 async def test_an_invitation_runs_out(practice: Practice, owner: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     """An invitation holds for 72 hours and not a second longer (H-4)."""
     invitation = (await made(owner))["invitation"]["invitation"]

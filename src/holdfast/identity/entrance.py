@@ -108,7 +108,7 @@ class Entrance:
         found = await tx.rows(_SQL["credentials_by_id"], values)
         if not found or found[0]["deactivated_at"] is not None:
             raise InvitationInvalid
-        if not self.invitations.proves(invitation, found[0]["password_set_at"]):
+        if not self.invitations.proves(invitation, found[0]["password_set_at"], found[0]["reactivated_at"]):
             raise InvitationInvalid
 
 

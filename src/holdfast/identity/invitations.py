@@ -1,7 +1,8 @@
 """Invitations: by which a user chooses a password that nobody else has seen.
 
-Derived by HMAC-SHA256 from a server key, the user, its end and when their password was last set: so it serves once,
-because choosing a password changes the last of these, and nothing has to be stored.
+Derived by HMAC-SHA256 from a server key, the user, its end, when their password was last set and when they were last
+let in again: so it serves once, because choosing a password changes one of these, and not after they were deactivated,
+because reactivating changes another. Nothing has to be stored.
 """
 
 import hashlib
@@ -34,22 +35,28 @@ class Invitations:
         # A key of its own for this purpose, so that no other use of the master key can make an invitation.
         self._key = hmac.digest(master_key, b"holdfast invitation v1", hashlib.sha256)
 
-    def invite(self, business_id: UUID, user_id: UUID, password_set_at: datetime | None) -> tuple[str, datetime]:
+    def invite(
+        self,
+        business_id: UUID,
+        user_id: UUID,
+        password_set_at: datetime | None,
+        reactivated_at: datetime | None = None,
+    ) -> tuple[str, datetime]:
         """Return the text of an invitation that holds for 72 hours, and its end."""
         ends = int(time.time()) + VALID_HOURS * 3_600
-        proof = self._proof(business_id, user_id, ends, password_set_at)
+        proof = self._proof(business_id, user_id, ends, password_set_at, reactivated_at)
         expires_at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=ends)
         return f"hi_{business_id.hex}_{user_id.hex}_{ends}_{proof}", expires_at
 
-    def proves(self, invitation: Invitation, password_set_at: datetime | None) -> bool:
-        """Return whether an invitation is ours, for this user and password, and has not run out."""
+    def proves(self, invitation: Invitation, password_set_at: datetime | None, reactivated_at: datetime | None) -> bool:
+        """Return whether an invitation is ours, for this user as they are now, and has not run out."""
         ends = int(invitation.expires_at.timestamp())
-        proof = self._proof(invitation.business_id, invitation.user_id, ends, password_set_at)
+        proof = self._proof(invitation.business_id, invitation.user_id, ends, password_set_at, reactivated_at)
         return hmac.compare_digest(proof, invitation.proof) and time.time() < ends
 
-    def _proof(self, business_id: UUID, user_id: UUID, ends: int, password_set_at: datetime | None) -> str:
-        set_at = "" if password_set_at is None else password_set_at.astimezone(UTC).isoformat()
-        digest = hmac.digest(self._key, business_id.bytes + user_id.bytes + f"{ends} {set_at}".encode(), hashlib.sha256)
+    def _proof(self, business_id: UUID, user_id: UUID, ends: int, *times: datetime | None) -> str:
+        told = " ".join(["" if at is None else at.astimezone(UTC).isoformat() for at in times])
+        digest = hmac.digest(self._key, business_id.bytes + user_id.bytes + f"{ends} {told}".encode(), hashlib.sha256)
         return urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 

@@ -36,6 +36,7 @@ class User:
     created_at: datetime
     password_set_at: datetime | None
     deactivated_at: datetime | None
+    reactivated_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ async def deactivate(tx: Transaction, user_id: UUID, *, actor: Actor) -> User:
 
 
 async def reactivate(tx: Transaction, user_id: UUID, *, actor: Actor) -> User:
-    """Let a user sign in again, as what they were. Raises UnknownUser."""
+    """Let a user sign in again, as what they were; invitations from before stay void. Raises UnknownUser."""
     await _locked(tx, user_id)
     if await tx.run(_SQL["reactivate_user"], {"business_id": tx.business_id, "id": user_id}):
         await record(tx, "user", user_id, "reactivate_user", actor, before="deactivated", after="active")
@@ -222,4 +223,5 @@ def _user(keys: TenantKeys, row: dict[str, Any]) -> User:
         created_at=row["created_at"],
         password_set_at=row["password_set_at"],
         deactivated_at=row["deactivated_at"],
+        reactivated_at=row["reactivated_at"],
     )

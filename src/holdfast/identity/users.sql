@@ -7,6 +7,7 @@ values (%(business_id)s, %(id)s, %(email)s, %(email_index)s, %(name)s, %(passwor
 
 -- name: find_user
 select u.id, u.email, u.name, u.password_set_at, u.created_at, u.deactivated_at,
+       u.reactivated_at,
        array(select r.role from user_roles r where r.business_id = u.business_id and r.user_id = u.id order by r.role)
            as roles,
        array(select r.resource_id from user_resources r where r.business_id = u.business_id and r.user_id = u.id
@@ -15,6 +16,7 @@ select u.id, u.email, u.name, u.password_set_at, u.created_at, u.deactivated_at,
 
 -- name: list_users
 select u.id, u.email, u.name, u.password_set_at, u.created_at, u.deactivated_at,
+       u.reactivated_at,
        array(select r.role from user_roles r where r.business_id = u.business_id and r.user_id = u.id order by r.role)
            as roles,
        array(select r.resource_id from user_resources r where r.business_id = u.business_id and r.user_id = u.id
@@ -35,7 +37,7 @@ select id, email, password, password_set_at, deactivated_at from users
  where business_id = %(business_id)s and email_index = %(email_index)s;
 
 -- name: credentials_by_id
-select id, email, password, password_set_at, deactivated_at from users
+select id, email, password, password_set_at, deactivated_at, reactivated_at from users
  where business_id = %(business_id)s and id = %(id)s;
 
 -- name: rename_user
@@ -55,7 +57,8 @@ update users set deactivated_at = clock_timestamp()
  where business_id = %(business_id)s and id = %(id)s and deactivated_at is null;
 
 -- name: reactivate_user
-update users set deactivated_at = null
+-- An invitation from before is void: it was made for somebody who was not let in again then.
+update users set deactivated_at = null, reactivated_at = clock_timestamp()
  where business_id = %(business_id)s and id = %(id)s and deactivated_at is not null;
 
 -- name: clear_roles

@@ -190,7 +190,9 @@ async def invite_user(request: Call, user_id: FromPath[str]) -> Response[bytes]:
         if user.deactivated_at is not None:
             raise ValidationFailed.at("user", "is deactivated")
         await record(tx, "user", user.id, "invite_user", staff.actor)
-    invitation = entrance_of(request).invitations.invite(staff.business_id, user.id, user.password_set_at)
+    invitation = entrance_of(request).invitations.invite(
+        staff.business_id, user.id, user.password_set_at, user.reactivated_at
+    )
     return json_response(InvitationView(*invitation), 201)
 
 
