@@ -62,6 +62,10 @@ class Permission(StrEnum):
     # Brings the notes about one before whom the other is assigned to, and cannot be undone.
     MERGE_LEADS = "merge_leads"
     CHANGE_DEEP_LINKS = "change_deep_links"
+    # Which external calendars block time and receive appointments, and whether they answer.
+    READ_CALENDARS = "read_calendars"
+    # Whoever connects an account lets this server read it and write to it.
+    CONNECT_CALENDARS = "connect_calendars"
 
 
 P = Permission
@@ -90,6 +94,7 @@ MATRIX: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 P.MODERATE_QUESTIONS,
                 P.READ_LEADS,
                 P.CHANGE_LEADS,
+                P.READ_CALENDARS,
             }
         ),
         Role.EDITOR: frozenset(
