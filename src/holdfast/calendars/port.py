@@ -35,12 +35,16 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RemoteCalendar:
-    """A calendar of an account; the zone is one of the pinned database, None when the provider tells none that is."""
+    """A calendar of an account; the zone is one of the pinned database, None when the provider tells none that is.
+
+    One of an account may be `primary`: at Google, where its id is what the account is called.
+    """
 
     remote_id: str
     name: str
     timezone: str | None
     access: Access
+    primary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
