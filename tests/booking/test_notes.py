@@ -12,6 +12,7 @@ import pytest_asyncio
 from booking.opened import START, Practice, open_practice
 from booking.served import Clients, Json, appointment_path, new_key, problem, token_of, wrong_fields
 from booking.staffed import StaffClients, app_on, bearer, make_key
+from holdfast.booking.admission import instant
 from holdfast.booking.contacts import Guest
 from holdfast.booking.notes import aggregate_of
 from holdfast.identity.permissions import Role
@@ -142,20 +143,33 @@ async def test_readers_at_once_are_all_written_down(practice: Practice, app_uri:
         assert TEXT not in moved.text
 
 
+@pytest.mark.parametrize("ended", [None, "cancel", "refund", "cancel the series"])
 async def test_a_practitioner_reads_the_notes_about_their_clients(
-    practice: Practice, app_uri: str, admin_uri: str
+    practice: Practice, app_uri: str, admin_uri: str, ended: str | None
 ) -> None:
-    """Who signs in as the practitioner of an appointment reads its note, who is another one does not (D-7)."""
+    """Who signs in as the practitioner of an appointment reads its note, who is another one does not; so it stays when the
+    appointment is cancelled or refunded, and each reading is written down (D-7).
+    """
     await practice.add_resource("ben")
-    booking_id = (await practice.reserve("talk", guest=Guest("guest@example.org"))).made().id
     key = bearer(await make_key(practice.desk.database, practice.business_id, Role.OWNER))
     with psycopg.connect(admin_uri) as connection:
         [slug] = (
             connection.execute("select slug from businesses where id = %s", [practice.business_id]).fetchone() or ()
         )
     async with app_on(app_uri, admin_uri) as http:
+        series, wish = "/api/booking/series", {"starts": [instant(START).isoformat()]}
+        made = (await http.post(series, json=wish | {"serviceId": str(practice.services["talk"])})).json()
+        series += f"/{made['seriesId']}"
+        done = (await http.post(f"{series}/commit", json={"guestEmail": "guest@example.org"})).json()
+        booking_id = UUID(done["appointments"][0]["appointmentId"])
         path = f"/api/booking/appointments/{booking_id}"
-        await http.patch(path, headers=key, json={"note": TEXT, "expectedVersion": 1})
+        noted = (await http.patch(path, headers=key, json={"note": TEXT, "expectedVersion": 2})).json()
+        if ended == "cancel the series":
+            answer = await http.post(f"{series}/cancel", json={"cancellationToken": done["cancellationToken"]})
+            assert answer.status_code == 200, answer.text
+        elif ended is not None:
+            seen = {"expectedVersion": noted["version"]}
+            assert (await http.post(f"{path}/{ended}", headers=key, json=seen)).status_code == 200
 
         async def reads(resource: str) -> int:
             who = {"email": f"{resource}@example.org", "password": "correct horse battery staple"}

@@ -1,6 +1,7 @@
 """What happens to a booking after its hold: reading, extending, releasing, cancelling, moving."""
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -295,6 +296,14 @@ async def read_still(tx: Transaction, booking_id: UUID) -> Booking:
     """
     await tx.run(queries["hold_still"], {"business_id": tx.business_id, "id": booking_id})
     return await read_appointment(tx, booking_id)
+
+
+async def taken_by(tx: Transaction, booking: Booking) -> Collection[UUID]:
+    """Return whom and what an appointment takes, or took until it was cancelled or refunded."""
+    if booking.resource_ids:
+        return booking.resource_ids
+    named = {"business_id": tx.business_id, "id": booking.id}
+    return await tx.value(queries["former_resources"], named) or []
 
 
 async def record(tx: Transaction, before: Booking, action: str, event: str, actor: Actor, reason: str | None) -> None:

@@ -6,14 +6,15 @@ from uuid import UUID
 from litestar import Request
 
 from holdfast.booking import views
-from holdfast.booking.bookings import Booking, Keyed, keyed, read_appointment
+from holdfast.booking.bookings import Booking, Keyed, keyed, read_appointment, taken_by
 from holdfast.booking.errors import AppointmentNotFound, ReservationNotFoundOrExpired
 from holdfast.booking.reservations import Reservations, Wish
 from holdfast.booking.series_changes import find_series_of
 from holdfast.booking.tenancy import Tenancy
+from holdfast.identity.calls import may_read_confided
 from holdfast.identity.staff import Staff
 from holdfast.kernel.about import BOOKING_ID, note
-from holdfast.kernel.errors import AuthenticationRequired, ValidationFailed
+from holdfast.kernel.errors import AuthenticationRequired, Forbidden, ValidationFailed
 from holdfast.kernel.http import epoch_seconds
 from holdfast.kernel.ids import uuid_or_none
 
@@ -46,6 +47,19 @@ async def own_appointment(request: Call, staff: Staff, text: str, named: UUID | 
         booking = await read_appointment(tx, uuid_or_none(text) or _NO_ID)
     if others:
         raise AppointmentNotFound
+    return booking
+
+
+async def confided_appointment(request: Call, staff: Staff, text: str) -> Booking:
+    """Return an appointment of the business, cancelled or not, to staff who may read what its client has confided.
+
+    Raises AppointmentNotFound, Forbidden.
+    """
+    booking = await own_appointment(request, staff, text)
+    async with desk_of(request).database.transaction(staff.business_id) as tx:
+        taken = await taken_by(tx, booking)
+    if not may_read_confided(staff, taken):
+        raise Forbidden("Only an owner and whom the client comes to may read what is confided or noted")
     return booking
 
 

@@ -8,12 +8,11 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from holdfast.booking import intake
-from holdfast.booking.calls import Call, client_appointment, desk_of, own_appointment
-from holdfast.identity.calls import may_read_confided
+from holdfast.booking.calls import Call, client_appointment, confided_appointment, desk_of
 from holdfast.identity.guards import Needs, staff_of
 from holdfast.identity.permissions import Permission
 from holdfast.kernel.documents import documented
-from holdfast.kernel.errors import Forbidden, ValidationFailed
+from holdfast.kernel.errors import ValidationFailed
 from holdfast.kernel.http import Instant, Line, decode, json_response, worded
 
 _MOST = 50
@@ -78,9 +77,7 @@ async def submit_intake(request: Call) -> Response[bytes]:
 async def read_intake(request: Call, appointment_id: FromPath[str]) -> Response[bytes]:
     """Return what a client has answered before an appointment; who reads it is written down."""
     staff = staff_of(request)
-    booking = await own_appointment(request, staff, appointment_id)
-    if not may_read_confided(staff, booking.resource_ids):
-        raise Forbidden("Only an owner and whom the client comes to may read what a client has confided")
+    booking = await confided_appointment(request, staff, appointment_id)
     form = await desk_of(request).database.run(booking.business_id, lambda tx: intake.read(tx, booking.id, staff.actor))
     return json_response(IntakeView(booking.id, form.submitted_at, form.answers))
 

@@ -55,6 +55,9 @@ select lock_bookings(%(business_id)s::uuid, array[%(id)s::uuid]);
 -- Readers do not keep each other waiting; whoever forgets the person does.
 select id from bookings where business_id = %(business_id)s and id = %(id)s for share;
 
+-- name: former_resources
+select former_resource_ids from bookings where business_id = %(business_id)s and id = %(id)s;
+
 -- name: extend_hold
 update bookings
    set expires_at = least(greatest(expires_at, clock_timestamp() + make_interval(secs => %(ttl)s::integer)),
@@ -69,7 +72,10 @@ update bookings set state = 'released', version = version + 1
  where business_id = %(business_id)s and id = %(id)s and state = 'held' and expires_at > clock_timestamp();
 
 -- name: cancel_appointment
-update bookings set state = 'cancelled', version = version + 1
+update bookings b
+   set state = 'cancelled', version = version + 1,
+       former_resource_ids = array(select distinct c.resource_id from claims c
+                                    where c.business_id = b.business_id and c.booking_id = b.id order by 1)
  where business_id = %(business_id)s and id = %(id)s and state = 'confirmed';
 
 -- name: change_contact

@@ -50,7 +50,10 @@ update bookings set state = 'released', version = version + 1
 returning id;
 
 -- name: cancel_appointments
-update bookings set state = 'cancelled', version = version + 1
+update bookings b
+   set state = 'cancelled', version = version + 1,
+       former_resource_ids = array(select distinct c.resource_id from claims c
+                                    where c.business_id = b.business_id and c.booking_id = b.id order by 1)
  where business_id = %(business_id)s and id = any(%(ids)s::uuid[]) and state = 'confirmed';
 
 -- name: free_places_of

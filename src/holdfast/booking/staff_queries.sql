@@ -22,7 +22,10 @@ update bookings set state = %(state)s, version = version + 1
    and state in ('confirmed', 'completed', 'no_show') and starts_at <= clock_timestamp();
 
 -- name: refund_appointment
-update bookings set state = 'refunded', version = version + 1
+update bookings b
+   set state = 'refunded', version = version + 1,
+       former_resource_ids = array(select distinct c.resource_id from claims c
+                                    where c.business_id = b.business_id and c.booking_id = b.id order by 1)
  where business_id = %(business_id)s and id = %(id)s and state = 'confirmed';
 
 -- name: list_appointments

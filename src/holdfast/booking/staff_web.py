@@ -15,6 +15,7 @@ from holdfast.booking.agenda import Filters, list_appointments
 from holdfast.booking.bookings import Booking
 from holdfast.booking.calls import (
     Call,
+    confided_appointment,
     desk_of,
     expected_version,
     key_of,
@@ -27,7 +28,7 @@ from holdfast.booking.history import told_in_words
 from holdfast.booking.manual import Manual, book_manually, token_of
 from holdfast.booking.notes import read_note
 from holdfast.booking.states import UNCOMMITTED, BookingState
-from holdfast.identity.calls import may_read_confided, own_business
+from holdfast.identity.calls import own_business
 from holdfast.identity.guards import Needs, staff_of
 from holdfast.identity.permissions import Permission
 from holdfast.kernel.database import Transaction
@@ -237,9 +238,7 @@ async def refund(request: Call, appointment_id: FromPath[str]) -> Response[bytes
 async def note(request: Call, appointment_id: FromPath[str]) -> Response[bytes]:
     """Return what staff have noted about an appointment; who reads it is written down."""
     staff = staff_of(request)
-    booking = await own_appointment(request, staff, appointment_id)
-    if not may_read_confided(staff, booking.resource_ids):
-        raise Forbidden("Only an owner and whom the client comes to may read what is noted about them")
+    booking = await confided_appointment(request, staff, appointment_id)
     text = await desk_of(request).database.run(booking.business_id, lambda tx: read_note(tx, booking.id, staff.actor))
     return json_response(views.NoteView(appointment_id=booking.id, note=text))
 
