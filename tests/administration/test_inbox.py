@@ -181,16 +181,19 @@ async def test_the_inbox_of_others_is_not_there(desk: Desk) -> None:
 
 
 async def test_what_is_asked_wrongly_is_named(desk: Desk) -> None:
-    """A filter that can find nothing, and a cursor that no page has given, are refused by name (H-1, H-2)."""
-    wrong: list[tuple[str, str]] = [
-        ("status", "done"),
-        ("severity", "high"),
-        ("kind", "guest@example.org"),
-        ("assigneeId", "me"),
-        ("cursor", "x"),
-        ("limit", "0"),
+    """A filter that can find nothing, and a cursor that no page has given, are refused by name, with the words that the
+    filter knows (H-1, H-2).
+    """
+    wrong: list[tuple[str, str, str]] = [
+        ("status", "done", "one of open, snoozed, resolved"),
+        ("severity", "high", "one of info, warning, urgent"),
+        ("kind", "guest@example.org", f"one of {', '.join(sorted(KINDS.names()))}"),
+        ("assigneeId", "me", ""),
+        ("cursor", "x", ""),
+        ("limit", "0", ""),
     ]
-    for name, text in wrong:
+    for name, text, words in wrong:
         answer = await desk.http.get(PATH, params={name: text}, headers=bearer(desk.key))
         assert wrong_fields(answer) == {name}
+        assert words in answer.json()["message"]
         assert "guest" not in answer.text

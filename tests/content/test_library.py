@@ -225,13 +225,15 @@ def test_a_name_belongs_to_one_term(editor: Editing) -> None:
     other = editor.made("/api/admin/glossary", text | {"term": f"Страх {word}"})
     path = f"/api/admin/glossary/{other['id']}"
     for name in (f"ТРЕВОГА {word}", f"angst   {word}"):
-        for answer in (
-            editor.call("POST", "/api/admin/glossary", text | {"term": name}),
-            editor.call("POST", "/api/admin/glossary", text | {"term": f"New {word}", "synonyms": [name]}),
-            editor.call("PATCH", path, {"term": name}),
-            editor.call("PATCH", path, {"synonyms": [name]}),
+        new = text | {"term": f"New {word}"}
+        for field, answer in (
+            ("term", editor.call("POST", "/api/admin/glossary", text | {"term": name})),
+            ("synonyms[0]", editor.call("POST", "/api/admin/glossary", new | {"synonyms": [name]})),
+            ("synonyms[1]", editor.call("POST", "/api/admin/glossary", new | {"synonyms": [f"free {word}", name]})),
+            ("term", editor.call("PATCH", path, {"term": name})),
+            ("synonyms[0]", editor.call("PATCH", path, {"synonyms": [name]})),
         ):
-            assert problem(answer, 409, "glossary_name_taken")["details"] == {"field": "term"}
+            assert problem(answer, 409, "glossary_name_taken")["details"] == {"field": field}
     own = {"synonyms": [f"страх {word}"]}
     assert wrong_fields(editor.call("PATCH", path, own)) == {"synonyms[0]"}
     assert wrong_fields(editor.call("PATCH", path, {"term": " "})) == {"term"}

@@ -85,7 +85,7 @@ async def inbox(request: Call) -> Response[bytes]:
         raise ValidationFailed.at("assigneeId", "Invalid UUID")
     kind = asked.get("kind") or None
     if kind is not None and kind not in attention.KINDS.names():
-        raise ValidationFailed.at("kind", "must be one of the kinds that there are")
+        raise ValidationFailed.at("kind", f"must be one of {', '.join(sorted(attention.KINDS.names()))}")
     async with request.app.state.database.transaction(staff_of(request).business_id) as tx:
         found = await attention.find_items(
             tx,

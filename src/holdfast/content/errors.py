@@ -60,7 +60,10 @@ class MediaKnown(UserError):
 
 
 class GlossaryNameTaken(UserError):
-    """Another term has this name, as its own or as a synonym; upper and lower case are the same."""
+    """Another term has this name, as its own or as a synonym; upper and lower case are the same.
+
+    `details.field` says which: `term`, or a place in `synonyms`.
+    """
 
     code, status, message = "glossary_name_taken", 409, "Another term has this name or synonym"
     constraint = "glossary_term_synonyms_name"

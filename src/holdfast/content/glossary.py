@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from holdfast.booking.views import Locale
+from holdfast.content.errors import GlossaryNameTaken
 from holdfast.content.shapes import TEXT, TermView
 from holdfast.kernel.audit import Actor, record
 from holdfast.kernel.database import Transaction
@@ -93,10 +94,17 @@ async def _name(tx: Transaction, term_id: UUID, term: str, synonyms: list[str]) 
     names = [term, *synonyms]
     folded = [fold(name) for name in names]
     for place, name in enumerate(folded):
-        field = "term" if place == 0 else f"synonyms[{place - 1}]"
         if not name:
-            raise ValidationFailed.at(field, "must have a letter")
+            raise ValidationFailed.at(_field(place), "must have a letter")
         if name in folded[:place]:
-            raise ValidationFailed.at(field, "is a name of this term already")
+            raise ValidationFailed.at(_field(place), "is a name of this term already")
     values = {"business_id": tx.business_id, "id": term_id, "folded": folded, "names": names}
-    await tx.run(_SQL["give_names"], values)
+    given = {row["folded"] for row in await tx.rows(_SQL["give_names"], values)}
+    taken = next((place for place, name in enumerate(folded) if name not in given), None)
+    if taken is not None:
+        raise GlossaryNameTaken(details={"field": _field(taken)})
+
+
+def _field(place: int) -> str:
+    """Return what the name at this place is called in a body: the term stands before its synonyms."""
+    return "term" if place == 0 else f"synonyms[{place - 1}]"

@@ -126,6 +126,8 @@ delete from glossary_terms where business_id = %(business_id)s and id = %(id)s;
 delete from glossary_term_synonyms where business_id = %(business_id)s and term_id = %(id)s;
 
 -- name: give_names
+-- Leaves out what another term has, whoever of two comes first, so that it can be told which it was.
 insert into glossary_term_synonyms (business_id, folded, term_id, synonym)
 select %(business_id)s, named.folded, %(id)s, named.synonym
-  from unnest(%(folded)s::text[], %(names)s::text[]) named (folded, synonym);
+  from unnest(%(folded)s::text[], %(names)s::text[]) named (folded, synonym) order by named.folded
+on conflict (business_id, folded) do nothing returning folded;

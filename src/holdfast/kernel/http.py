@@ -13,6 +13,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, InternalServerException
 
 from holdfast.kernel.about import CODE, instance_of_request, note
+from holdfast.kernel.allowed_words import allowed_words
 from holdfast.kernel.errors import NotFound, TryLater, UserError, ValidationFailed
 from holdfast.kernel.figures import Counter
 
@@ -79,14 +80,17 @@ def decode(shape: type[T], body: bytes) -> T:
         return decoder.decode(body or b"{}")  # type: ignore[no-any-return]
     except msgspec.ValidationError as invalid:
         # A wrong name in an object of names is told of that object.
-        problem, _, path = str(invalid).replace(" - at `key` in `$", " - at `$").partition(" - at `$")
+        told = str(invalid).replace(" - at `key` in `$", " - at `$")
+        problem, _, path = told.partition(" - at `$")
         _, unmatched, pattern = problem.partition(" matching regex ")
         if unmatched:
             # A pattern is for machines; what it allows is in the document of the API.
             problem = _words.get(pattern, "is not written as this member has to be")
         if problem.startswith(("Invalid enum value", "Invalid value")):
             # What follows is what was sent, which may be what somebody has confided.
-            problem, path = "is none of the words that this member knows", str(invalid).rpartition(" - at `$")[2]
+            path = told.rpartition(" - at `$")[2]
+            words = allowed_words(shape, path.rstrip("`"))
+            problem = f"must be one of {', '.join(words)}" if words else "is none of the words that this member knows"
         field = path.rstrip("`").lstrip(".") or "body"
         raise ValidationFailed.at(field, problem) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as malformed:
