@@ -87,7 +87,8 @@ def openapi(handlers: Iterable[HTTPRouteHandler], version: str) -> dict[str, Any
         "info": {
             "title": "Holdfast",
             "version": version,
-            "description": "Bookings that are never sold twice. Times are RFC 3339; answers are in UTC.",
+            "description": "Bookings that are never sold twice. Times are RFC 3339; answers are in UTC. "
+            "A member of a body that is null is as if it were absent, where its shape does not say otherwise.",
         },
         "paths": dict(sorted(paths.items())),
         "components": {

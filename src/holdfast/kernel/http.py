@@ -13,7 +13,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, InternalServerException
 
 from holdfast.kernel.about import CODE, instance_of_request, note
-from holdfast.kernel.allowed_words import allowed_words
+from holdfast.kernel.bodies import allowed_words, without_nulls
 from holdfast.kernel.errors import NotFound, TryLater, UserError, ValidationFailed
 from holdfast.kernel.figures import Counter
 
@@ -71,13 +71,19 @@ _CODES = {
 def decode(shape: type[T], body: bytes) -> T:
     """Return a JSON body as an object; strictly, so that a number never passes for a time or a text for a number.
 
-    An empty body is an empty object. Raises ValidationFailed, which names the member.
+    A member that is null is as if it were absent, and an empty body is an empty object. Raises ValidationFailed, which
+    names the member.
     """
     decoder = _decoders.get(shape)
     if decoder is None:
         decoder = _decoders[shape] = msgspec.json.Decoder(shape)
     try:
-        return decoder.decode(body or b"{}")  # type: ignore[no-any-return]
+        try:
+            return decoder.decode(body or b"{}")  # type: ignore[no-any-return]
+        except msgspec.ValidationError as invalid:
+            if "got `null`" not in str(invalid):
+                raise
+            return decoder.decode(without_nulls(shape, body))  # type: ignore[no-any-return]
     except msgspec.ValidationError as invalid:
         # A wrong name in an object of names is told of that object.
         told = str(invalid).replace(" - at `key` in `$", " - at `$")

@@ -1,17 +1,18 @@
-"""Which words a member of a body may be: for whoever has sent another one."""
+"""What is known of the bodies of calls by their shapes: which words a member may be, and which may be left out."""
 
 import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 from msgspec import inspect
 
 # A member, or that one steps into a list or an object of names.
 _STEP = re.compile(r"\.([^.\[]+)|\[[^\]]*\]")
 
 
-# Of each shape of the API once: it costs more than the rest of a refusal.
+# Of each shape of the API once: it costs more than the rest of an answer.
 _type_of = lru_cache(inspect.type_info)
 
 
@@ -21,6 +22,32 @@ def allowed_words(shape: Any, path: str) -> tuple[str, ...]:
     for step in _STEP.finditer(path):
         found = [into for each in found for into in _into(each, step[1])]
     return tuple(dict.fromkeys(word for each in found for word in _words(each)))
+
+
+def without_nulls(shape: Any, body: bytes) -> bytes:
+    """Return a JSON body without the members that are null and need not be there, as the contract has it (SPEC 4).
+
+    Raises DecodeError for what is not JSON.
+    """
+    members = msgspec.json.decode(body)
+    _leave_out_nulls(_type_of(shape), members)
+    return msgspec.json.encode(members)
+
+
+def _leave_out_nulls(kind: inspect.Type, value: Any) -> None:
+    for each in _alternatives(kind):
+        if isinstance(value, list) and isinstance(each, inspect.CollectionType):
+            for item in value:
+                _leave_out_nulls(each.item_type, item)
+        elif isinstance(value, dict) and isinstance(each, inspect.DictType):
+            for item in value.values():
+                _leave_out_nulls(each.value_type, item)
+        elif isinstance(value, dict) and isinstance(each, inspect.StructType):
+            for own in each.fields:
+                if own.encode_name in value and value[own.encode_name] is None and not own.required:
+                    del value[own.encode_name]
+                else:
+                    _leave_out_nulls(own.type, value.get(own.encode_name))
 
 
 def _into(kind: inspect.Type, member: str | None) -> Iterator[inspect.Type]:
