@@ -25,7 +25,7 @@ def allowed_words(shape: Any, path: str) -> tuple[str, ...]:
 
 
 def without_nulls(shape: Any, body: bytes) -> bytes:
-    """Return a JSON body without the members that are null and need not be there, as the contract has it (SPEC 4).
+    """Return a JSON body without the members that are null and need not be there.
 
     Raises DecodeError for what is not JSON.
     """
