@@ -162,7 +162,7 @@ create index calendar_events_due on calendar_events (next_attempt_at) where next
 -- How far the exporter has read the outbox; one row for all businesses.
 create table calendar_export_feed (
     one boolean primary key default true,
-    read_until timestamptz not null default '-infinity',
+    read_until timestamptz not null default clock_timestamp(),
     constraint calendar_export_feed_one check (one)
 );
 insert into calendar_export_feed default values;
@@ -262,7 +262,8 @@ create view integrations_google_calendar with (security_invoker = true) as
     select c.business_id, c.id, c.resource_id, c.state as status, k.last_synced_at, c.access_token_expires_at,
            c.error_code, c.created_at
       from calendar_connections c
-      left join lateral (select min(coalesce(k.last_success_at, '-infinity')) as last_synced_at
+      left join lateral (select case when bool_and(k.last_success_at is not null)
+                                     then min(k.last_success_at) end as last_synced_at
                            from calendars k
                           where k.business_id = c.business_id and k.connection_id = c.id and (k.blocks or k.exports)) k
         on true
