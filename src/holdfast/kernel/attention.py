@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from holdfast.kernel.audit import Actor, record
+from holdfast.kernel.audit import SYSTEM, Actor, record
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.errors import NotFound, UserError, ValidationFailed
 from holdfast.kernel.ids import new_id
@@ -135,6 +135,18 @@ async def resolve(tx: Transaction, item_id: UUID, actor: Actor, reason: str | No
         tx, "attention_item", item_id, "resolve", actor, before=before.status, after=Status.RESOLVED, reason=reason
     )
     return await _find(tx, item_id)
+
+
+async def settle(tx: Transaction, kind: str, subject_id: UUID) -> bool:
+    """Resolve what is before the staff since its cause is gone; return whether there was anything.
+
+    Nobody has resolved such an item: `resolved_by` stays None.
+    """
+    item_id = await tx.value(_SQL["settle"], {"business_id": tx.business_id, "kind": kind, "subject_id": subject_id})
+    if item_id is None:
+        return False
+    await record(tx, "attention_item", item_id, "settle", SYSTEM, before=Status.OPEN, after=Status.RESOLVED)
+    return True
 
 
 async def _lock(tx: Transaction, item_id: UUID) -> Item:

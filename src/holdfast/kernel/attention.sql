@@ -45,3 +45,8 @@ update attention_items set snoozed_until = %(until)s
 -- name: resolve
 update attention_items set resolved_at = clock_timestamp(), resolved_by = %(by)s, snoozed_until = null
  where business_id = %(business_id)s and id = %(id)s;
+
+-- name: settle
+update attention_items set resolved_at = clock_timestamp(), snoozed_until = null
+ where business_id = %(business_id)s and kind = %(kind)s and subject_id = %(subject_id)s and resolved_at is null
+returning id;

@@ -31,6 +31,7 @@ _DEFINITIONS = (
     "booking/staff",
     "booking/beyond_tenants",
     "crm/entrances",
+    "calendars/export_entrances",
     "kernel/events",
     "analytics/dashboards",
     "kernel/backfill_entrances",

@@ -1,0 +1,134 @@
+-- What the exporter asks: where an appointment belongs, and of all tenants at once what there is to do. Replaced as a
+-- whole by each `holdfast migrate`.
+
+-- When a booking was or is, in one of its versions: until it was moved, it was where it was moved from.
+create or replace function booking_times_at(p_business_id uuid, p_booking_id uuid, p_version integer) returns tstzrange
+language sql stable as $$
+    select coalesce(
+        (select tstzrange((e.payload ->> 'previousStart')::timestamptz, (e.payload ->> 'previousEnd')::timestamptz)
+           from outbox_events e
+          where e.business_id = p_business_id and e.aggregate_id = p_booking_id and e.version > p_version
+            and e.type = 'AppointmentRescheduled'
+          order by e.version limit 1),
+        (select tstzrange(b.starts_at, b.ends_at) from bookings b
+          where b.business_id = p_business_id and b.id = p_booking_id))
+$$;
+
+-- For each calendar of a business whether the event of a booking belongs `there` or is to be `away`. What is past is
+-- `left` as it is in a calendar that is exported to no longer, and where the places that it took are forgotten.
+create or replace function calendar_places(p_business_id uuid, p_booking_id uuid)
+returns table (calendar_id uuid, place text)
+language sql stable as $$
+    select k.id,
+           case when b.state not in ('confirmed', 'completed', 'no_show') or b.service_id is null then 'away'
+                when cardinality(b.occupied) = 0 then 'left'
+                when k.resource_id <> all (b.occupied) then 'away'
+                when k.exports then 'there'
+                when b.ends_at <= statement_timestamp() then 'left'
+                else 'away' end
+      from (select o.*, array(select c.resource_id from claims c
+                                join resources r on r.business_id = c.business_id and r.id = c.resource_id
+                                                and r.kind <> 'pool'
+                               where c.business_id = o.business_id and c.booking_id = o.id) as occupied
+              from bookings o where o.business_id = p_business_id and o.id = p_booking_id) b
+      join calendars k on k.business_id = b.business_id
+$$;
+
+-- The calendars in which the event of a booking is not as it should be, though nothing is due there.
+create or replace function calendar_events_amiss(p_business_id uuid, p_booking_id uuid)
+returns table (calendar_id uuid, place text, state text)
+language sql stable as $$
+    select p.calendar_id, p.place, e.state
+      from calendar_places(p_business_id, p_booking_id) p
+      join bookings b on b.business_id = p_business_id and b.id = p_booking_id
+      left join calendar_events e on e.business_id = p_business_id and e.calendar_id = p.calendar_id
+                                 and e.booking_id = p_booking_id
+     where e.next_attempt_at is null
+       and case p.place
+               when 'away' then e.state <> 'removed'
+               when 'there' then
+                   case when e.state is null then true
+                        -- Left to staff, unless the booking has been moved since.
+                        when e.state = 'conflict' then not exists (
+                            select from calendar_conflicts c
+                             where c.business_id = p_business_id and c.calendar_id = p.calendar_id
+                               and c.booking_id = p_booking_id and c.state = 'open' and c.kind <> 'overlap'
+                               and booking_times_at(p_business_id, p_booking_id, c.booking_version)
+                                   = tstzrange(b.starts_at, b.ends_at))
+                        else e.state <> 'exported' or e.booking_version <> b.version end
+               else false end
+$$;
+
+-- Events of the outbox after which a calendar lacks something, in the order of their time.
+create or replace function bookings_to_export(
+    p_since timestamptz, p_after_at timestamptz, p_after_id uuid, p_limit integer
+) returns table (business_id uuid, booking_id uuid, id uuid, occurred_at timestamptz)
+language sql stable security definer set search_path = public, pg_temp as $$
+    select e.business_id, e.aggregate_id, e.id, e.occurred_at
+      from outbox_events e
+     where e.occurred_at >= p_since
+       and (p_after_at is null or (e.occurred_at, e.id) > (p_after_at, p_after_id))
+       and e.type like 'Appointment%'
+       and exists (select from calendars k where k.business_id = e.business_id)
+       and exists (select from calendar_events_amiss(e.business_id, e.aggregate_id))
+     order by e.occurred_at, e.id
+     limit p_limit
+$$;
+
+-- What is due, in the order in which it became so; of one connection not too much at once. What a connection that does
+-- not work owes waits until it does.
+create or replace function exports_due(p_limit integer, p_of_one integer)
+returns table (business_id uuid, connection_id uuid, calendar_id uuid, booking_id uuid)
+language sql volatile security definer set search_path = public, pg_temp as $$
+    select d.business_id, d.connection_id, d.calendar_id, d.booking_id
+      from (select e.business_id, k.connection_id, e.calendar_id, e.booking_id, e.next_attempt_at,
+                   row_number() over (partition by e.business_id, k.connection_id
+                                          order by e.next_attempt_at, e.booking_id) as place
+              from calendar_events e
+              join calendars k on k.business_id = e.business_id and k.id = e.calendar_id
+              join calendar_connections c on c.business_id = k.business_id and c.id = k.connection_id
+             where e.next_attempt_at <= clock_timestamp() and c.state = 'connected'
+               and (e.leased_until is null or e.leased_until <= clock_timestamp())) d
+     where d.place <= p_of_one
+     order by d.next_attempt_at, d.booking_id
+     limit p_limit
+$$;
+
+-- How much waits to be exported, of all tenants, and for how long the oldest has.
+create or replace function export_figures() returns table (waiting bigint, oldest_seconds float8)
+language sql volatile security definer set search_path = public, pg_temp as $$
+    select count(*), coalesce(extract(epoch from clock_timestamp() - min(e.next_attempt_at)), 0)::float8
+      from calendar_events e where e.next_attempt_at <= clock_timestamp()
+$$;
+
+-- The calendars that are to be compared with the bookings.
+create or replace function calendars_to_reconcile(p_limit integer)
+returns table (business_id uuid, calendar_id uuid)
+language sql volatile security definer set search_path = public, pg_temp as $$
+    select k.business_id, k.id
+      from calendars k
+      join calendar_connections c on c.business_id = k.business_id and c.id = k.connection_id
+     where k.exports and c.state = 'connected' and k.next_reconciliation_at <= clock_timestamp()
+     order by k.next_reconciliation_at
+     limit p_limit
+$$;
+
+do $$
+declare
+    f regprocedure;
+    entrances text[] := array['bookings_to_export', 'exports_due', 'export_figures', 'calendars_to_reconcile'];
+    inner_parts text[] := array['booking_times_at', 'calendar_places', 'calendar_events_amiss'];
+begin
+    for f in select p.oid::regprocedure from pg_proc p
+              where p.pronamespace = 'public'::regnamespace and p.proname = any (entrances || inner_parts)
+    loop
+        execute format('revoke all on function %s from public', f);
+        execute format('grant execute on function %s to holdfast_app, holdfast_admission', f);
+    end loop;
+    -- Only these look over the walls between tenants.
+    for f in select p.oid::regprocedure from pg_proc p
+              where p.pronamespace = 'public'::regnamespace and p.proname = any (entrances)
+    loop
+        execute format('alter function %s owner to holdfast_admission', f);
+    end loop;
+end $$;
