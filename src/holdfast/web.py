@@ -36,6 +36,7 @@ from holdfast.booking import (
     public_web,
     series_web,
     staff_web,
+    waitlist_web,
 )
 from holdfast.booking import web as booking_web
 from holdfast.booking.admission import Admission
@@ -132,6 +133,7 @@ def handlers(settings: config.Settings) -> list[HTTPRouteHandler]:
     routes: list[HTTPRouteHandler] = [alive, metrics, schema]
     routes += (
         intake_web.handlers
+        + waitlist_web.handlers
         + booking_web.handlers
         + series_web.handlers
         + appointments_web.handlers

@@ -77,6 +77,7 @@ class Attack:
     def _take_slot(self) -> None:
         slot = next(self.slots)
         self.known |= {"slotStart": slot["start"], "slotEnd": slot["end"], "start": slot["start"], "end": slot["end"]}
+        self.known |= {"from": slot["start"], "to": slot["end"]}
         self.known |= {"resourceId": slot["resourceIds"][0], "starts": [slot["start"]]}
 
     async def _mean_well(self, call: Call) -> None:

@@ -69,6 +69,7 @@ REACHED = {
     ("post", "/api/public/leads"),
     ("post", "/api/public/consents"),
     ("post", "/api/public/booking/intake"),
+    ("post", "/api/public/booking/waitlist"),
     ("post", "/api/admin/leads/{lead_id}/notes"),
 }
 

@@ -10,6 +10,7 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 import msgspec
 
 from holdfast.administration.errors import UnknownSetting
+from holdfast.identity import businesses
 from holdfast.identity.permissions import Permission
 from holdfast.identity.staff import Staff
 from holdfast.kernel.audit import record
@@ -46,6 +47,8 @@ class Setting:
     choice: tuple[Scalar, ...]
     # Who may change it.
     permission: Permission = Permission.CHANGE_SETTINGS
+    # Whether it is part of the picture of a business that servers keep.
+    in_picture: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +68,15 @@ def flag(key: str, meaning: str) -> Setting:
     return _declared(Setting(key, "flag", "off", meaning, one_of(*_SCOPES), tuple(map(str, _SCOPES))))
 
 
-def number(key: str, meaning: str, *, default: int, least: int, most: int) -> Setting:
+def number(key: str, meaning: str, *, default: int, least: int, most: int, in_picture: bool = False) -> Setting:
     """Declare a whole number within bounds."""
-    return _declared(Setting(key, "number", default, meaning, whole(least, most), (least, most)))
+    allows = whole(least, most)
+    return _declared(Setting(key, "number", default, meaning, allows, (least, most), in_picture=in_picture))
 
 
-def word(key: str, meaning: str, *words: str) -> Setting:
+def word(key: str, meaning: str, *words: str, in_picture: bool = False) -> Setting:
     """Declare a choice of words, of which the first is the default."""
-    return _declared(Setting(key, "word", words[0], meaning, one_of(*words), words))
+    return _declared(Setting(key, "word", words[0], meaning, one_of(*words), words, in_picture=in_picture))
 
 
 def _declared(setting: Setting) -> Setting:
@@ -85,10 +89,19 @@ def _declared(setting: Setting) -> Setting:
 
 GCAL_INTEGRATION = flag("gcal_integration_enabled", "Whether calendars of Google can be connected")
 CALENDAR_OUTAGE = word(
-    "calendar_outage", "What happens to the times of whoever's calendar has not answered for too long", "hide", "keep"
+    "calendar_outage",
+    "What happens to the times of whoever's calendar has not answered for too long",
+    "hide",
+    "keep",
+    in_picture=True,
 )
 CALENDAR_FRESHNESS_MINUTES = number(
-    "calendar_freshness_minutes", "For how long a calendar may not answer", default=60, least=5, most=1_440
+    "calendar_freshness_minutes",
+    "For how long a calendar may not answer",
+    default=60,
+    least=5,
+    most=1_440,
+    in_picture=True,
 )
 CALENDAR_TENTATIVE = word(
     "calendar_tentative", "Whether an event that is only tentative in somebody's calendar blocks time", "busy", "free"
@@ -145,6 +158,8 @@ async def change(tx: Transaction, key: str, value: Any, staff: Staff) -> Value:
     if after != before:
         was, now = _shown(before.value), _shown(after.value)
         await record(tx, "setting", aggregate_of(tx, key), "change_setting", staff.actor, before=was, after=now)
+        if setting.in_picture:
+            await businesses.raise_catalog_version(tx)
     return after
 
 

@@ -74,3 +74,12 @@ select given.zone, %(version)s, given.changes
  where not exists (select from (select distinct on (r.zone) r.zone, r.changes from zone_records r
                                  order by r.zone, r.in_force_from desc) latest
                     where latest.zone = given.zone and latest.changes = given.changes);
+
+-- name: looks
+-- A calendar that was never looked at is as old as its connection.
+select k.resource_id, min(coalesce(k.last_success_at, c.connected_at)) as seen_at,
+       extract(epoch from clock_timestamp() - min(coalesce(k.last_success_at, c.connected_at)))::float8 as age_seconds
+  from calendars k
+  join calendar_connections c on c.business_id = k.business_id and c.id = k.connection_id
+ where k.business_id = %(business_id)s and k.blocks
+ group by k.resource_id;

@@ -5,8 +5,8 @@ Everything here is arithmetic on epoch seconds; the caller brings the hours and 
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import msgspec
@@ -49,6 +49,13 @@ class Offering:
     def resources(self) -> list[OpenResource]:
         """Return every resource that a slot may take."""
         return [resource for need in self.needs for resource in need]
+
+    def without(self, resource_ids: Collection[UUID]) -> "Offering":
+        """Return what a slot needs where these resources cannot be had; with none for a need there are no slots."""
+        if not resource_ids:
+            return self
+        needs = tuple(tuple(resource for resource in need if resource.id not in resource_ids) for need in self.needs)
+        return replace(self, needs=needs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,12 @@ slots compare it with the version that their own query saw. So no decision rests
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
+from holdfast.availability.freshness import Freshness, Look, freshness_of, looks_of
 from holdfast.availability.hours import Hours
 from holdfast.availability.rules import overrides_of, rules_of
 from holdfast.availability.slots import Offering, OpenResource
@@ -20,6 +22,7 @@ from holdfast.kernel.database import Database
 from holdfast.kernel.rounds import Rounds
 
 _KEPT_BUSINESSES = 1_000
+_NOBODY: Mapping[UUID, datetime] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class Snapshot:
     services: Mapping[UUID, Service]
     programs: Mapping[UUID, Program]
     _open: Mapping[UUID, OpenResource]
+    # None where no calendar can hide anybody.
+    freshness: Freshness | None = None
     _offerings: dict[tuple[UUID, UUID | None], Offering] = field(default_factory=dict)
 
     def service(self, slug: str) -> Service | None:
@@ -69,6 +74,7 @@ class Snapshots:
         self._database = database
         self._kept: OrderedDict[UUID, Snapshot] = OrderedDict()
         self._rounds: Rounds[Snapshot | None] = Rounds()
+        self._looks: Rounds[dict[UUID, Look]] = Rounds()
 
     def at_hand(self, business_id: UUID) -> Snapshot | None:
         """Return the picture of a business that this process has, however old, without waiting."""
@@ -94,6 +100,21 @@ class Snapshots:
         """Read the picture anew; requests that come meanwhile share the reading that starts after them."""
         return await self._rounds.join(business_id, lambda: self._load(business_id))
 
+    async def unknown(self, snapshot: Snapshot, resource_ids: Collection[UUID]) -> Mapping[UUID, datetime]:
+        """Return whose calendar has not been seen for too long, and since when; the public is not offered them (C-6).
+
+        Without waiting while what is known lasts. When it is over, the database is asked, once for all who ask.
+        """
+        freshness = snapshot.freshness
+        if freshness is None or freshness.lasts(resource_ids):
+            return _NOBODY
+        business_id = snapshot.business.id
+        return freshness.unknown(resource_ids, await self._looks.join(business_id, lambda: self._look(business_id)))
+
+    async def _look(self, business_id: UUID) -> dict[UUID, Look]:
+        async with self._database.reading(business_id) as tx:
+            return await looks_of(tx)
+
     async def _load(self, business_id: UUID) -> Snapshot | None:
         async with self._database.transaction(business_id) as tx:
             # The version is read first: what changes during the reading makes it look older, never newer.
@@ -105,6 +126,7 @@ class Snapshots:
             programs = await programs_of(tx)
             rules = await rules_of(tx)
             overrides = await overrides_of(tx)
+            freshness = await freshness_of(tx)
         shared: dict[object, Hours] = {}
         opened = {}
         for resource in resources:
@@ -128,6 +150,7 @@ class Snapshots:
             {s.id: s for s in services},
             {p.id: p for p in programs},
             opened,
+            freshness,
         )
         self._kept[business_id] = snapshot
         self._kept.move_to_end(business_id)

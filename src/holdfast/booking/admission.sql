@@ -825,6 +825,8 @@ language sql stable security definer set search_path = public, pg_temp as $$
     select v.id, v.business_id from services v where v.id = any (p_ids)
     union all
     select g.id, g.business_id from booking_series g where g.id = any (p_ids)
+    union all
+    select w.id, w.business_id from waitlist_requests w where w.id = any (p_ids)
 $$;
 
 -- Takes the places of one booking on resources that were chosen for it; those with several places or a daily limit are

@@ -1,6 +1,8 @@
 """What can go wrong for someone who books. Codes and messages are contracts with clients."""
 
+from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from holdfast.kernel.errors import UserError
 
@@ -22,6 +24,22 @@ class SlotNotOffered(UserError):
     """The time is off the grid, closed, too soon or too far: it never was for sale."""
 
     code, status, message = "slot_not_offered", 422, "This time is not offered"
+
+
+class CheckLater(UserError):
+    """Nobody knows whether the time is free, since a calendar has not answered for too long.
+
+    `details.resourceIds` says whose, and `details.waitlist` where to ask to be told. It is no 503: what calls by itself
+    would repeat it at once, and be told the same until the calendar is back.
+    """
+
+    code, status = "check_later", 409
+    message = "Nobody can tell at the moment whether this time is free; check later, or ask to be told"
+
+    @classmethod
+    def of(cls, resource_ids: Iterable[UUID]) -> "CheckLater":
+        """Return the error for a time that only these resources could take."""
+        return cls(details={"resourceIds": list(resource_ids), "waitlist": "/api/public/booking/waitlist"})
 
 
 class CapacityExceeded(UserError):

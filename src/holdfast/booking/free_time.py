@@ -1,6 +1,8 @@
 """Free time as clients see it: the slots of a service, grouped by the days of their zone (A-3)."""
 
-from datetime import date, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from holdfast.availability.slots import Offering, Slot, free_slots
@@ -18,6 +20,18 @@ _STALE_TRIES = 5
 _PIECE_SECONDS = 31 * 86_400
 
 
+@dataclass(frozen=True, slots=True)
+class FreeTime:
+    """The days of a range with their free slots, and the next free start after a range that has none.
+
+    `unknown` could have more: whose calendar has not been seen for too long, with when it was last (C-6).
+    """
+
+    days: list[tuple[date, list[Slot]]]
+    next_free: int | None
+    unknown: Mapping[UUID, datetime]
+
+
 async def free_days(
     database: Database,
     snapshots: Snapshots,
@@ -29,8 +43,8 @@ async def free_days(
     *,
     resource_id: UUID | None = None,
     party: int = 1,
-) -> tuple[list[tuple[date, list[Slot]]], int | None]:
-    """Return the days of [first, last) in the zone with their free slots, and the next free start after an empty range.
+) -> FreeTime:
+    """Return the days of [first, last) in the zone with their free slots.
 
     Every slot can be reserved unless somebody takes it meanwhile (A-4). Raises UnknownBusiness, UnknownService,
     UnknownResource, PaymentsUnavailable.
@@ -38,6 +52,8 @@ async def free_days(
     begin, end = day_bounds(first, zone)[0], day_bounds(last, zone)[0]
     for _ in range(_STALE_TRIES):
         snapshot, service, offering = await _offered(snapshots, business_id, service_slug, resource_id)
+        unknown = await snapshots.unknown(snapshot, [resource.id for resource in offering.resources()])
+        offering = offering.without(unknown)
         found = await _free(database, snapshot, service, offering, begin, end, party)
         if found is not None:
             break
@@ -56,7 +72,7 @@ async def free_days(
         if piece is not None and piece[0]:
             next_free = piece[0][0].start
         at += _PIECE_SECONDS
-    return list(days.items()), next_free
+    return FreeTime(list(days.items()), next_free, unknown)
 
 
 async def _offered(

@@ -97,12 +97,23 @@ class DayView(msgspec.Struct):
     slots: list[SlotView]
 
 
+class UnknownView(msgspec.Struct, rename="camel"):
+    """A resource whose calendar was last seen so long ago that nobody can tell when it is free."""
+
+    resource_id: UUID
+    since: Instant
+
+
 class SlotsView(msgspec.Struct, rename="camel"):
-    """The days of a range; when all are empty, `nextFree` is the next slot after it, if there is one."""
+    """The days of a range; when all are empty, `nextFree` is the next slot after it, if there is one.
+
+    `checkLater` could have more, which is not known at the moment: look again in some minutes, or ask to be told.
+    """
 
     timezone: str
     days: list[DayView]
     next_free: str | None
+    check_later: list[UnknownView]
 
 
 class ScheduleView(msgspec.Struct, rename="camel"):
@@ -187,7 +198,7 @@ async def slots(request: Call) -> Response[bytes]:
     zone = checked_zone(asked.get("tz"), "tz") or business.timezone
     today = local_day(int(await request.app.state.reservations.now()), zone)
     first, last = _range(asked.get("from"), asked.get("to"), today)
-    days, next_free = await free_days(
+    found = await free_days(
         request.app.state.reservations.database,
         request.app.state.reservations.snapshots,
         business.id,
@@ -216,9 +227,10 @@ async def slots(request: Call) -> Response[bytes]:
                     for s in free
                 ],
             )
-            for day, free in days
+            for day, free in found.days
         ],
-        None if next_free is None else utc_text(next_free),
+        None if found.next_free is None else utc_text(found.next_free),
+        [UnknownView(resource_id, since) for resource_id, since in found.unknown.items()],
     )
     body = _encode(answer)
     # Computed anew for every request; the tag spares only the way over the network.

@@ -12,7 +12,7 @@ from litestar import Litestar, Request
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from holdfast.booking.pages import show_problem
+from holdfast.booking.pages.opening import show_problem
 from holdfast.booking.tenancy import Tenancy
 from holdfast.identity.errors import UnknownBusiness
 from holdfast.identity.guards import READS, is_staff
@@ -23,7 +23,7 @@ from holdfast.kernel.http import MAX_BODY_BYTES, render_error
 from holdfast.kernel.ids import uuid_or_none
 
 _PAGE = re.compile(r"/([^/]+)/booking/slot(?:/|$)")
-_BOOKING = re.compile(r"/api/booking/(?:reservations|appointments|series)/([^/]+)")
+_BOOKING = re.compile(r"/api/(?:booking/(?:reservations|appointments|series)|public/booking/waitlist)/([^/]+)")
 
 
 class _Named(msgspec.Struct, rename="camel"):
@@ -50,6 +50,7 @@ _ACTED_ON: dict[str, tuple[str, ...]] = {
     "/api/booking/commit": ("reservation_id",),
     "/api/booking/series": ("service_id",),
     "/api/public/booking/intake": ("appointment_id", "reservation_id"),
+    "/api/public/booking/waitlist": ("schedule_id", "service_id"),
 }
 _ACTED_ON |= dict.fromkeys(("/api/public/consents", "/api/public/consents/withdraw"), ("booking_id",))
 _PLACES = ("schedule_id", "service_id")

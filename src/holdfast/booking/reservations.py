@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NoReturn
 from uuid import UUID
@@ -28,6 +29,7 @@ from holdfast.booking.bookings import Keyed, find_answer
 from holdfast.booking.contacts import Guest, for_whom, put_person
 from holdfast.booking.errors import (
     CapacityExceeded,
+    CheckLater,
     IdempotencyKeyReused,
     PaymentsUnavailable,
     ReservationNotFoundOrExpired,
@@ -89,6 +91,8 @@ class Place:
     offering: Offering
     start: int
     eligible: list[list[UUID]]
+    # Who is not offered for now, whatever is looked for.
+    unknown: Collection[UUID] = ()
 
 
 class Reservations:
@@ -210,19 +214,26 @@ class Reservations:
     async def find_place(self, business_id: UUID, wish: Wish, terms: Terms = PUBLIC) -> Place:
         """Return the slot that a wish names, if the terms allow it.
 
-        Raises UnknownService, UnknownResource, PaymentsUnavailable, SlotNotOffered.
+        Raises UnknownService, UnknownResource, PaymentsUnavailable, SlotNotOffered, CheckLater.
         """
         snapshot = await self.snapshots.get(business_id)
         if snapshot is None:
             raise UnknownBusiness
         try:
-            return place_in(snapshot, wish, terms)
+            return place_in(snapshot, wish, terms, await self.unknown(snapshot, wish, terms))
         except UserError:
             # Admission finds out when an old picture says yes; when it says no, nobody else would.
             newer = await self.snapshots.newer_than(snapshot)
             if newer is None:
                 raise
-        return place_in(newer, wish, terms)
+        return place_in(newer, wish, terms, await self.unknown(newer, wish, terms))
+
+    async def unknown(self, snapshot: Snapshot, wish: Wish, terms: Terms = PUBLIC) -> Collection[UUID]:
+        """Return who of those that the service of a wish may take is not offered on these terms."""
+        if snapshot.freshness is None or not terms.in_sight or wish.service_id is None:
+            return ()
+        service = snapshot.services.get(wish.service_id)
+        return () if service is None else await self.snapshots.unknown(snapshot, service.resource_ids())
 
     async def conflict_details(self, business_id: UUID, place: Place, party: int) -> dict[str, object]:
         """Return the details of a slot conflict: what is free near the place, as the API shows it.
@@ -231,7 +242,7 @@ class Reservations:
         """
         CONFLICTS.add(place.service.slug)
         self.events.add(business_id, tracked.CONFLICT, service_slug=place.service.slug)
-        key = (business_id, place.service.id, place.start, party)
+        key = (business_id, place.service.id, place.start, party, frozenset(place.unknown))
         return await self._conflicts.join(key, lambda: self._conflict(business_id, place, party))
 
     async def _conflict(self, business_id: UUID, place: Place, party: int) -> dict[str, object]:
@@ -239,7 +250,7 @@ class Reservations:
         found = await find_alternatives(
             self.database,
             business_id,
-            place.snapshot.offering(service) or place.offering,
+            (place.snapshot.offering(service) or place.offering).without(place.unknown),
             place.start,
             party,
             service.min_notice_minutes * 60,
@@ -338,7 +349,7 @@ def without_pools(answer: Answer, snapshot: Snapshot) -> Answer:
     return answer
 
 
-def place_in(snapshot: Snapshot, wish: Wish, terms: Terms = PUBLIC) -> Place:
+def place_in(snapshot: Snapshot, wish: Wish, terms: Terms = PUBLIC, unknown: Collection[UUID] = ()) -> Place:
     """Return the slot that a wish names, by the hours in this picture of the business; raises as find_place does."""
     assert wish.service_id is not None, "a wish without schedule names a service"
     assert wish.start is not None, "a wish for a slot names its start"
@@ -366,7 +377,11 @@ def place_in(snapshot: Snapshot, wish: Wish, terms: Terms = PUBLIC) -> Place:
     largest = min((size for size in sizes if size > 1), default=wish.party)
     if wish.party > largest:
         raise SlotNotOffered(f"At most {largest} places can be booked together")
-    return Place(snapshot, service, offering, wish.start, [leaders, *others])
+    eligible = [[r for r in need if r not in unknown] for need in (leaders, *others)]
+    if not all(eligible):
+        hidden = zip((leaders, *others), eligible, strict=True)
+        raise CheckLater.of({r: None for every, some in hidden if not some for r in every})
+    return Place(snapshot, service, offering, wish.start, eligible, unknown)
 
 
 def beyond_border(outcome: str) -> SlotNotOffered:

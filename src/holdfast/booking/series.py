@@ -1,7 +1,7 @@
 """Reserving a series: all its occurrences in one transaction, whole or item by item (B-21)."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -14,7 +14,7 @@ from holdfast.availability.occurrences import occurrences
 from holdfast.availability.snapshots import Snapshot
 from holdfast.booking.admission import Answer, Request
 from holdfast.booking.bookings import Keyed, find_answer, keep_answer
-from holdfast.booking.errors import SlotConflict, SlotNotOffered, UnknownService
+from holdfast.booking.errors import CheckLater, SlotConflict, SlotNotOffered, UnknownService
 from holdfast.booking.reservations import (
     END_OF_TIMES,
     Place,
@@ -91,8 +91,9 @@ async def reserve_series(desk: Reservations, business_id: UUID, wish: SeriesWish
     """Hold every occurrence of a series, or with `partial` those that are free; the answer may be a replayed one.
 
     Raises SlotConflict with all occurrences and with alternatives for the first that is taken, SlotNotOffered when
-    nothing but the offer stands against it, ValidationFailed, UnknownService, UnknownResource, PaymentsUnavailable,
-    IdempotencyKeyReused; TryLater and OutcomeUnknown.
+    nothing but the offer stands against it, CheckLater when only calendars that were not seen for too long do,
+    ValidationFailed, UnknownService, UnknownResource, PaymentsUnavailable, IdempotencyKeyReused; TryLater and
+    OutcomeUnknown.
     """
     try:
         return await _reserve(desk, business_id, wish)
@@ -146,18 +147,18 @@ async def _look(desk: Reservations, business_id: UUID, wish: SeriesWish) -> list
     if snapshot is None:
         raise UnknownBusiness
     try:
-        found = _look_at(snapshot, wish)
+        found = _look_at(snapshot, wish, await desk.unknown(snapshot, wish.each))
     except UserError:
         newer = await desk.snapshots.newer_than(snapshot)
         if newer is None:
             raise
-        return _look_at(newer, wish)
+        return _look_at(newer, wish, await desk.unknown(newer, wish.each))
     # Admission finds out when an old picture says yes; when it says no, nobody else would.
     newer = await desk.snapshots.newer_than(snapshot) if any(each.refusal for each in found) else None
-    return found if newer is None else _look_at(newer, wish)
+    return found if newer is None else _look_at(newer, wish, await desk.unknown(newer, wish.each))
 
 
-def _look_at(snapshot: Snapshot, wish: SeriesWish) -> list[_Occurrence]:
+def _look_at(snapshot: Snapshot, wish: SeriesWish, unknown: Collection[UUID]) -> list[_Occurrence]:
     assert wish.each.service_id is not None, "a series is of a service"
     service = snapshot.services.get(wish.each.service_id)
     if service is None:
@@ -167,8 +168,8 @@ def _look_at(snapshot: Snapshot, wish: SeriesWish) -> list[_Occurrence]:
     for start in _starts(snapshot, wish):
         each = replace(wish.each, start=start, end=start + (wish.length_seconds or lasts))
         try:
-            found.append(_Occurrence(start, start + lasts, place=place_in(snapshot, each)))
-        except SlotNotOffered as refusal:
+            found.append(_Occurrence(start, start + lasts, place=place_in(snapshot, each, unknown=unknown)))
+        except (SlotNotOffered, CheckLater) as refusal:
             found.append(_Occurrence(start, start + lasts, refusal=refusal))
     return found
 
@@ -309,5 +310,11 @@ async def _refusal(
             assert each.place is not None, "what was taken is offered"
             near = await desk.conflict_details(business_id, each.place, wish.each.party)
             return SlotConflict(details={"occurrences": shown, **near})
-    first = next(reason for reason in reasons if reason is not None)
+    refusals = [reason for reason in reasons if reason is not None]
+    first = next((reason for reason in refusals if not isinstance(reason, CheckLater)), None)
+    if first is None:
+        # Nothing else stands against any of it.
+        later = CheckLater.of({r: None for reason in refusals for r in reason.details["resourceIds"]})
+        later.details["occurrences"] = shown
+        return later
     return SlotNotOffered(first.message, details={"occurrences": shown})

@@ -29,7 +29,16 @@ from holdfast.kernel.http import decode, epoch_seconds, json_response
 _PATH = "/api/booking/series"
 
 
-@post(_PATH, opt=documented(SeriesBody, headers=("Idempotency-Key",), answers=SeriesView, created=True))
+@post(
+    _PATH,
+    opt=documented(
+        SeriesBody,
+        headers=("Idempotency-Key",),
+        answers=SeriesView,
+        created=True,
+        refusals=views.PLACE_REFUSALS,
+    ),
+)
 async def reserve_series(request: Call) -> Response[bytes]:
     """Hold all slots of a series, or with `partial` those that are free."""
     data = decode(SeriesBody, await request.body())

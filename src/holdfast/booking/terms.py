@@ -14,6 +14,8 @@ class Terms:
     as_offered: bool = True
     # Opening hours, and what an external calendar blocks.
     in_hours: bool = True
+    # That the calendars of whom it takes have been seen lately.
+    in_sight: bool = True
 
     def lets_lead(self, hours: Hours, start: int, offering: Offering) -> bool:
         """Return whether a resource with these hours may lead an appointment that starts then."""
@@ -27,6 +29,6 @@ class Terms:
 
 
 PUBLIC = Terms()
-STAFF = Terms(as_offered=False)
+STAFF = Terms(as_offered=False, in_sight=False)
 # An owner's, who says why.
-OVERRIDE = Terms(as_offered=False, in_hours=False)
+OVERRIDE = Terms(as_offered=False, in_hours=False, in_sight=False)

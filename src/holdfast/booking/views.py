@@ -26,6 +26,15 @@ TtlMinutes = Annotated[int, msgspec.Meta(ge=1, le=1_440)]
 TtlSeconds = Annotated[int, msgspec.Meta(ge=1, le=86_400)]
 
 
+# Of the calls that take a place.
+PLACE_REFUSALS = {
+    409: "`slot_conflict`: the place is taken, `details.alternatives` are the nearest free ones. `check_later`: nobody"
+    " knows whether it is free, since a calendar (of `details.resourceIds`) has not answered for too long. Repeating"
+    " does not help until it has: offer another time, try again in some minutes, or put the client on the waitlist"
+    " (`details.waitlist`)."
+}
+
+
 class KeyedBody(msgspec.Struct, rename="camel", kw_only=True):
     """Every change may carry a key; the three names mean the same."""
 

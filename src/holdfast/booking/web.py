@@ -23,7 +23,13 @@ from holdfast.kernel.http import decode, json_response, problem_of
 
 @post(
     "/api/booking/reserve",
-    opt=documented(views.ReserveBody, headers=("Idempotency-Key",), answers=views.ReservationView, created=True),
+    opt=documented(
+        views.ReserveBody,
+        headers=("Idempotency-Key",),
+        answers=views.ReservationView,
+        created=True,
+        refusals=views.PLACE_REFUSALS,
+    ),
 )
 async def reserve(request: Call) -> Response[bytes]:
     """Hold a place for a limited time: a slot of a service, or places in a schedule."""
@@ -41,7 +47,13 @@ async def reserve(request: Call) -> Response[bytes]:
 
 @post(
     "/api/booking/book",
-    opt=documented(views.BookBody, headers=("Idempotency-Key",), answers=views.CommittedView, created=True),
+    opt=documented(
+        views.BookBody,
+        headers=("Idempotency-Key",),
+        answers=views.CommittedView,
+        created=True,
+        refusals=views.PLACE_REFUSALS,
+    ),
 )
 async def book(request: Call) -> Response[bytes]:
     """Book a place in one call, where no payment is needed beforehand."""

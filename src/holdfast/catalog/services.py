@@ -38,6 +38,10 @@ class Service:
     active: bool
     requirements: tuple[tuple[UUID, ...], ...]
 
+    def resource_ids(self) -> list[UUID]:
+        """Return every resource that an appointment may take, whatever it is needed for."""
+        return [resource_id for need in self.requirements for resource_id in need]
+
 
 async def services_of(tx: Transaction) -> list[Service]:
     """Return every service of the business, active or not, in the order in which they were made."""

@@ -68,6 +68,11 @@ async def lock(tx: Transaction) -> Business | None:
     return await tx.first(Business, _SQL["lock_business"], {"id": tx.business_id})
 
 
+async def raise_catalog_version(tx: Transaction) -> None:
+    """Have every server read the picture of the business anew, since something has changed that is part of it."""
+    await tx.run(_SQL["raise_catalog_version"], {"id": tx.business_id})
+
+
 async def only(tx: Transaction) -> Business | None:
     """Return the business if there is exactly one."""
     return await tx.first(Business, _SQL["only_business"])

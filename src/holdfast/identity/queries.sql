@@ -7,6 +7,9 @@ values (%(id)s, %(slug)s, %(name)s, %(timezone)s, %(currency)s, %(locale)s)
 on conflict (slug) do nothing
 returning id, slug, name, timezone, currency, locale, catalog_version;
 
+-- name: raise_catalog_version
+update businesses set catalog_version = catalog_version + 1 where id = %(id)s;
+
 -- name: change_business
 -- Zone, currency and name are part of what requests are checked against, so they raise the catalog version, too.
 update businesses

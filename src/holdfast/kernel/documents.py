@@ -1,8 +1,8 @@
 """The OpenAPI 3.1 document, made from the handlers themselves: their paths, docstrings and declared shapes."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import msgspec
@@ -48,6 +48,8 @@ class Documented:
     query: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
     created: bool = False
+    # What an error of a status means here, where the code alone would mislead.
+    refusals: Mapping[int, str] = field(default_factory=dict)
     # Each one is enough by itself; None stands for a proof that is not a header, or for no proof at all.
     security: tuple[str | None, ...] = ()
 
@@ -59,11 +61,12 @@ def documented(  # noqa: D103 - see Documented
     query: Iterable[str] = (),
     headers: Iterable[str] = (),
     created: bool = False,
+    refusals: Mapping[int, str] | None = None,
     security: str | tuple[str | None, ...] = (),
 ) -> dict[str, Any]:
     shapes = answers if isinstance(answers, tuple) else (answers,) if answers is not None else ()
     schemes = (security,) if isinstance(security, str) else security
-    return {"documented": Documented(body, shapes, tuple(query), tuple(headers), created, schemes)}
+    return {"documented": Documented(body, shapes, tuple(query), tuple(headers), created, refusals or {}, schemes)}
 
 
 def openapi(handlers: Iterable[HTTPRouteHandler], version: str) -> dict[str, Any]:
@@ -129,16 +132,18 @@ def _operation(
     unchanged = {"304": {"description": "What the client has is current"}}
     if "If-None-Match" not in declaration.headers:
         unchanged = {}
+    problem = {"application/problem+json": {"schema": references[id(Problem)]}}
     operation: dict[str, Any] = {
         "summary": summary,
         "parameters": parameters,
         "responses": {
             **dict.fromkeys(statuses, answer),
             **unchanged,
-            "default": {
-                "description": "An error",
-                "content": {"application/problem+json": {"schema": references[id(Problem)]}},
+            **{
+                str(status): {"description": meaning, "content": problem}
+                for status, meaning in declaration.refusals.items()
             },
+            "default": {"description": "An error", "content": problem},
         },
     }
     if declaration.body is not None:

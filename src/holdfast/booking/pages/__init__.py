@@ -8,9 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import psycopg
-import structlog
-from litestar import Request, Response, get, post
+from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response import Redirect
@@ -20,47 +18,28 @@ from holdfast.availability.walltime import local_day, zones
 from holdfast.booking import bookings, views
 from holdfast.booking.bookings import Booking, keyed
 from holdfast.booking.contacts import Guest
-from holdfast.booking.errors import ReservationNotFoundOrExpired, SlotConflict, UnknownService
+from holdfast.booking.errors import CheckLater, ReservationNotFoundOrExpired, SlotConflict, UnknownService
 from holdfast.booking.free_time import free_days
-from holdfast.booking.pages.rendering import Page, page_of, render
-from holdfast.booking.reservations import Reservations, Wish
+from holdfast.booking.pages import waiting
+from holdfast.booking.pages.opening import PROBLEMS, Call, desk_of, open_page, typed_in
+from holdfast.booking.pages.rendering import Page, render
+from holdfast.booking.reservations import Wish
 from holdfast.booking.states import LIVE, UNCOMMITTED, BookingState
 from holdfast.booking.tracked import SLOTS_VIEWED
 from holdfast.catalog.resources import Resource
 from holdfast.catalog.services import Service
-from holdfast.identity.errors import UnknownBusiness
-from holdfast.kernel.errors import TryLater, UserError, ValidationFailed
+from holdfast.kernel.errors import ValidationFailed
 from holdfast.kernel.http import MAX_KEY_LENGTH, count_refusal, decode_form
 from holdfast.kernel.ids import new_id, uuid_or_none
 
-log = structlog.get_logger(__name__)
-
-Call = Request[Any, Any, Any]
-
 _DAYS_SHOWN = 7
-_TYPED = ("name", "email", "phone")
 
 
-def show_problem(request: Call, error: UserError | psycopg.OperationalError) -> Response[str]:
-    """Return an error as a page in the words of the client, with a way on."""
-    if isinstance(error, psycopg.OperationalError):
-        log.warning("database_unavailable", error=type(error).__name__)
-        error = TryLater()
-    count_refusal(error.code)
-    page: Page = request.state.get("page") or page_of(request, None)
-    answer = render(page, "problem.html", error.status, error=error)
-    answer.headers.update(error.headers)
-    return answer
-
-
-_PROBLEMS: Any = {UserError: show_problem, psycopg.OperationalError: show_problem}
-
-
-@get(["/booking/slot", "/{business:str}/booking/slot"], exception_handlers=_PROBLEMS)
+@get(["/booking/slot", "/{business:str}/booking/slot"], exception_handlers=PROBLEMS)
 async def choose(request: Call) -> Response[str]:
     """Show the services, or the free times of one."""
     business = request.path_params.get("business") or request.query_params.get("business")
-    page, snapshot = await _page(request, business)
+    page, snapshot = await open_page(request, business)
     slug = request.query_params.get("service")
     if slug is not None:
         return await _times(request, page, snapshot, slug)
@@ -68,57 +47,61 @@ async def choose(request: Call) -> Response[str]:
     return render(page, "services.html", services=services)
 
 
-@post("/{business:str}/booking/slot/hold", status_code=200, exception_handlers=_PROBLEMS)
+@post("/{business:str}/booking/slot/hold", status_code=200, exception_handlers=PROBLEMS)
 async def hold(request: Call, business: FromPath[str]) -> Response[Any]:
     """Hold the chosen time and lead on to the details; on a lost race show what is free instead.
 
     What was typed into the details before travels along.
     """
-    page, snapshot = await _page(request, business)
+    page, snapshot = await open_page(request, business)
     form = decode_form(await request.body())
-    typed = {name: form[name] for name in _TYPED if form.get(name)}
+    typed = typed_in(form)
     service = snapshot.service(form.get("service", ""))
     if service is None:
         raise UnknownService
     wish = _wish(page, service, form)
     try:
-        answer = await _desk(request).reserve(snapshot.business.id, wish)
+        answer = await desk_of(request).reserve(snapshot.business.id, wish)
     except SlotConflict as lost:
         return _lost(page, snapshot, service, wish.resource_id, lost, typed)
+    except CheckLater as later:
+        count_refusal(later.code)
+        day = None if wish.start is None else local_day(wish.start, page.zone)
+        return render(page, "later.html", later.status, service=service, wanted=wish.resource_id, day=day)
     id_ = answer.made().id
     if typed:
         return _shown(page, snapshot, await _booking(request, snapshot, id_), wish.resource_id, typed)
     return Redirect(page.link(f"/booking/slot/held/{id_}", resource=wish.resource_id), status_code=303)
 
 
-@get("/{business:str}/booking/slot/hold", exception_handlers=_PROBLEMS)
+@get("/{business:str}/booking/slot/hold", exception_handlers=PROBLEMS)
 async def hold_nothing(request: Call, business: FromPath[str]) -> Response[Any]:
     """Lead back to the times whoever opens the address of the form."""
-    page, _ = await _page(request, business)
+    page, _ = await open_page(request, business)
     return Redirect(page.link("/booking/slot"), status_code=303)
 
 
-@get("/{business:str}/booking/slot/held/{reservation_id:str}", exception_handlers=_PROBLEMS)
+@get("/{business:str}/booking/slot/held/{reservation_id:str}", exception_handlers=PROBLEMS)
 async def held(request: Call, business: FromPath[str], reservation_id: FromPath[str]) -> Response[str]:
     """Show a held place with the form for the details, or what has become of it."""
-    page, snapshot = await _page(request, business)
+    page, snapshot = await open_page(request, business)
     return _shown(page, snapshot, await _booking(request, snapshot, uuid_or_none(reservation_id)), _wanted(request), {})
 
 
-@post("/{business:str}/booking/slot/held/{reservation_id:str}", status_code=200, exception_handlers=_PROBLEMS)
+@post("/{business:str}/booking/slot/held/{reservation_id:str}", status_code=200, exception_handlers=PROBLEMS)
 async def confirm(request: Call, business: FromPath[str], reservation_id: FromPath[str]) -> Response[str]:
     """Confirm the held place; sending the form twice shows the same appointment."""
-    page, snapshot = await _page(request, business)
+    page, snapshot = await open_page(request, business)
     booking = await _booking(request, snapshot, uuid_or_none(reservation_id))
     form = decode_form(await request.body())
-    typed = {name: form[name] for name in _TYPED if form.get(name)}
+    typed = typed_in(form)
     if booking.status not in LIVE:
         return _shown(page, snapshot, booking, _wanted(request), typed)
     try:
         body = views.contact_of(form)
     except ValidationFailed as invalid:
         return _shown(page, snapshot, booking, _wanted(request), typed, invalid)
-    desk = _desk(request)
+    desk = desk_of(request)
     guest = Guest(body.guest_email, body.guest_phone, body.guest_name, page.zone, page.language)
     try:
         answer = await desk.commit(snapshot.business.id, booking.id, guest)
@@ -131,14 +114,14 @@ async def confirm(request: Call, business: FromPath[str], reservation_id: FromPa
     return render(page, "confirmed.html", booking=booking, token=token, **_what(snapshot, booking))
 
 
-handlers: list[HTTPRouteHandler] = [choose, hold, hold_nothing, held, confirm]
+handlers: list[HTTPRouteHandler] = [choose, hold, hold_nothing, held, confirm, *waiting.handlers]
 
 
 async def _times(request: Call, page: Page, snapshot: Snapshot, slug: str) -> Response[str]:
     service = snapshot.service(slug)
     if service is None:
         raise UnknownService
-    desk = _desk(request)
+    desk = desk_of(request)
     today = local_day(int(await desk.now()), page.zone)
     horizon = today + timedelta(days=service.max_horizon_days)
     first = today
@@ -150,7 +133,7 @@ async def _times(request: Call, page: Page, snapshot: Snapshot, slug: str) -> Re
             raise ValidationFailed.at("day", "must be a date like 2026-11-21") from None
     later = first + timedelta(days=_DAYS_SHOWN)
     wanted = _wanted(request)
-    days, next_free = await free_days(
+    found = await free_days(
         desk.database, desk.snapshots, snapshot.business.id, slug, page.zone, first, later, resource_id=wanted
     )
     desk.events.add(snapshot.business.id, SLOTS_VIEWED, service_slug=slug, timezone=page.zone)
@@ -158,9 +141,10 @@ async def _times(request: Call, page: Page, snapshot: Snapshot, slug: str) -> Re
         page,
         "times.html",
         service=service,
-        days=[(day, [(s.start, page.local(s.start)) for s in slots]) for day, slots in days],
-        next_day=None if next_free is None else local_day(next_free, page.zone),
-        nothing_free=next_free is None and not any(slots for _, slots in days),
+        days=[(day, [(s.start, page.local(s.start)) for s in slots]) for day, slots in found.days],
+        next_day=None if found.next_free is None else local_day(found.next_free, page.zone),
+        nothing_free=found.next_free is None and not any(slots for _, slots in found.days),
+        unknown=[snapshot.resources[r].name for r in found.unknown if r in snapshot.resources],
         day=first if first > today else None,
         earlier=max(today, first - timedelta(days=_DAYS_SHOWN)) if first > today else None,
         later=later if later <= horizon else None,
@@ -171,19 +155,10 @@ async def _times(request: Call, page: Page, snapshot: Snapshot, slug: str) -> Re
     )
 
 
-async def _page(request: Call, business: str | None) -> tuple[Page, Snapshot]:
-    found = await request.app.state.tenancy.named(business)
-    snapshot = await _desk(request).snapshots.get(found.id, at_least=found.catalog_version)
-    if snapshot is None:
-        raise UnknownBusiness
-    page = request.state.page = page_of(request, snapshot.business)
-    return page, snapshot
-
-
 async def _booking(request: Call, snapshot: Snapshot, booking_id: UUID | None) -> Booking:
     if booking_id is None:
         raise ReservationNotFoundOrExpired
-    async with _desk(request).database.transaction(snapshot.business.id) as tx:
+    async with desk_of(request).database.transaction(snapshot.business.id) as tx:
         return await bookings.read_reservation(tx, booking_id)
 
 
@@ -271,7 +246,3 @@ def _leaders(snapshot: Snapshot, service: Service) -> list[Resource]:
 def _wanted(request: Call) -> UUID | None:
     """Return whom the client has chosen; the address remembers it, since a hold that has run out does not."""
     return uuid_or_none(request.query_params.get("resource") or "")
-
-
-def _desk(request: Call) -> Reservations:
-    return request.app.state.reservations  # type: ignore[no-any-return]
