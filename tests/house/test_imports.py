@@ -20,7 +20,7 @@ HOMES = {
     "jinja2": {"booking/pages/"},
     "whenever": {"availability/"},
     "zoneinfo": {"availability/"},
-    "icalendar": {"availability/ics/"},
+    "icalendar": {"availability/ics/", "calendars/own_files.py"},
     "argon2": {"identity/passwords.py"},
     "tomllib": {"business_files/", "kernel/columns.py", "moderation/triggers.py"},
     "cryptography": {"kernel/privacy.py"},

@@ -11,11 +11,15 @@ from icalendar.parser import Contentline
 
 from holdfast.availability.ics.errors import quoted, refusal
 
+# What Holdfast writes into its own events.
+BOOKING_PROPERTY: Final = "X-HOLDFAST-BOOKING"
+VERSION_PROPERTY: Final = "X-HOLDFAST-VERSION"
 # What is read of a file; all other properties are passed over.
 READ: Final = frozenset(
     {b"BEGIN", b"END", b"UID", b"SEQUENCE", b"STATUS", b"TRANSP", b"DTSTART", b"DTEND", b"DURATION", b"RRULE"}
     | {b"RDATE", b"EXDATE", b"EXRULE", b"RECURRENCE-ID", b"FREEBUSY", b"X-WR-TIMEZONE"}
-    | {b"TZID", b"TZOFFSETFROM", b"TZOFFSETTO"}
+    | {b"TZID", b"TZOFFSETFROM", b"TZOFFSETTO", b"X-WR-CALNAME"}
+    | {BOOKING_PROPERTY.encode(), VERSION_PROPERTY.encode()}
 )
 # Ten thousand exceptions of one event fit.
 LONGEST_LINE_BYTES: Final = 262_144

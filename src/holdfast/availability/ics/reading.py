@@ -4,12 +4,11 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
 from typing import BinaryIO, Final, NamedTuple, TypeVar
 
 from holdfast.availability.ics import recurrence, values
 from holdfast.availability.ics.errors import CalendarFileInvalid, quoted, refusal
-from holdfast.availability.ics.lines import Line, content_lines
+from holdfast.availability.ics.lines import BOOKING_PROPERTY, VERSION_PROPERTY, Line, content_lines
 from holdfast.availability.ics.recurrence import Rule
 from holdfast.availability.ics.values import Length, Moment, Period
 from holdfast.availability.ics.zones import Observance
@@ -44,15 +43,20 @@ class Recurrence:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What one VEVENT says of times. The line is that of its start; the uid is a digest of the one in the file."""
+    """What one VEVENT says of times. The line is that of its start.
+
+    `stamp` is what Holdfast has written into an event of its own: booking and version, as they stand in the file.
+    """
 
     line: int
-    uid: bytes | None
+    uid: str | None
     start: Moment
     end: Moment | Length | None
     sequence: int
     cancelled: bool
+    tentative: bool
     transparent: bool
+    stamp: tuple[str, str] | None
     replaces: Moment | None
     recurrence: Recurrence | None
 
@@ -68,6 +72,7 @@ class Busy(NamedTuple):
 class Calendar:
     """What one VCALENDAR says."""
 
+    name: str | None = None
     zone: tuple[int, str] | None = None
     zones: dict[str, list[Observance]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
@@ -167,8 +172,10 @@ class _Reader:
             )
         calendar, inside = self._calendars[-1], self._open[-1].name if self._open else None
         if component.name == "VCALENDAR":
-            names = [each for each in component.lines if each.name == "X-WR-TIMEZONE" and each.value]
-            calendar.zone = (names[0].number, names[0].value) if names else None
+            given = {each.name: each for each in reversed(component.lines) if each.value}
+            if "X-WR-TIMEZONE" in given:
+                calendar.zone = (given["X-WR-TIMEZONE"].number, given["X-WR-TIMEZONE"].value)
+            calendar.name = given["X-WR-CALNAME"].value if "X-WR-CALNAME" in given else None
         elif inside == "VTIMEZONE" and component.name in _ZONE_PARTS:
             self._open[-1].parts += 1
             self._open[-1].observances += self._observance(component)
@@ -195,14 +202,17 @@ class _Reader:
         if start is None or len(self._problems) > told:
             return
         uid = given["UID"].value if "UID" in given else ""
+        booking, version = given.get(BOOKING_PROPERTY), given.get(VERSION_PROPERTY)
         yield Event(
             line=given["DTSTART"].number,
-            uid=blake2b(uid.encode(), digest_size=12).digest() if uid else None,
+            uid=uid or None,
             start=start,
             end=end,
             sequence=sequence,
             cancelled=_says(given, "STATUS", "CANCELLED"),
+            tentative=_says(given, "STATUS", "TENTATIVE"),
             transparent=_says(given, "TRANSP", "TRANSPARENT"),
+            stamp=(booking.value, version.value) if booking and version else None,
             replaces=replaces,
             recurrence=again,
         )

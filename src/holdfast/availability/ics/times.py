@@ -62,7 +62,63 @@ def busy_spans(calendars: Iterable[Calendar], zone: str, window: Window) -> list
         for line, period in calendar.busy:
             with told_on(line):
                 found += times.in_window(times.period_span(period), line, len(found))
-    return _joined(found)
+    return joined(found)
+
+
+@dataclass(slots=True)
+class Happening:
+    """All times of one event within a window, in order, by what they say of somebody's time.
+
+    `cancelled` tells that the event as a whole does not take place. Without a uid it is the time of all events that
+    have none, and of the free-busy parts.
+    """
+
+    uid: str | None
+    cancelled: bool = False
+    stamp: tuple[str, str] | None = None
+    busy: list[Span] = field(default_factory=list)
+    tentative: list[Span] = field(default_factory=list)
+    free: list[Span] = field(default_factory=list)
+
+
+def happenings(
+    calendars: Iterable[Calendar], zone: str, window: Window, budget: Budget | None = None
+) -> list[Happening]:
+    """Return each event of a file once, also one that does not take place within the window.
+
+    The zone is as for `busy_spans`. A budget may be shared by several files. Raises CalendarFileInvalid.
+    """
+    by_uid: dict[str | None, Happening] = {}
+    budget = budget or Budget()
+    found = 0
+    for calendar in calendars:
+        times = _Times(calendar, zone, window, budget)
+        for group in _groups(calendar.events):
+            uid, line = group[0].uid, group[0].line
+            happening = by_uid.setdefault(uid, Happening(uid))
+            mains = [each for each in group if each.replaces is None] or group
+            happening.cancelled = all(each.cancelled for each in mains)
+            happening.stamp = mains[-1].stamp
+            with told_on(line):
+                for occurrence in times.occurrences(group):
+                    event = occurrence.event
+                    spans = times.in_window(times.span(occurrence), event.line, found)
+                    found += len(spans)
+                    _part(happening, event).extend(spans)
+        for line, period in calendar.busy:
+            with told_on(line):
+                spans = times.in_window(times.period_span(period), line, found)
+            found += len(spans)
+            by_uid.setdefault(None, Happening(None)).busy.extend(spans)
+    for each in by_uid.values():
+        each.busy, each.tentative, each.free = joined(each.busy), joined(each.tentative), joined(each.free)
+    return list(by_uid.values())
+
+
+def _part(happening: Happening, event: Event) -> list[Span]:
+    if event.transparent:
+        return happening.free
+    return happening.tentative if event.tentative else happening.busy
 
 
 def whole_days(calendars: Iterable[Calendar], zone: str, window: Window) -> list[date]:
@@ -80,14 +136,15 @@ def whole_days(calendars: Iterable[Calendar], zone: str, window: Window) -> list
     return sorted(found)
 
 
-def _joined(spans: list[Span]) -> list[Span]:
-    joined: list[Span] = []
+def joined(spans: Iterable[Span]) -> list[Span]:
+    """Return spans in order, what touches or overlaps made one."""
+    found: list[Span] = []
     for span in sorted(spans):
-        if joined and span.start <= joined[-1].end:
-            joined[-1] = Span(joined[-1].start, max(joined[-1].end, span.end))
+        if found and span.start <= found[-1].end:
+            found[-1] = Span(found[-1].start, max(found[-1].end, span.end))
         else:
-            joined.append(span)
-    return joined
+            found.append(span)
+    return found
 
 
 @dataclass(slots=True)
@@ -285,7 +342,7 @@ _NO_WHOLE_DAY: Final = "a holiday takes whole days, and this event does not; wha
 
 def _groups(events: Sequence[Event]) -> Iterator[list[Event]]:
     """Yield the events that belong together by their uid; those without one stand alone."""
-    by_uid: dict[bytes, Event | list[Event]] = {}
+    by_uid: dict[str, Event | list[Event]] = {}
     for event in events:
         if event.uid is None:
             yield [event]
