@@ -41,7 +41,6 @@ ACROSS_TENANTS = {
     "facts_for_leads": "the worker makes leads of what happened at all tenants, in order",
     "bookings_to_export": "the worker looks for what the calendars of all tenants lack, in order",
     "exports_due": "the worker takes up what is due to whichever calendar",
-    "export_figures": "a monitor counts what waits to be exported for all tenants together",
     "calendars_to_reconcile": "the worker compares the calendars of all tenants with their bookings in turn",
     "forget_keys": "the worker forgets keys of everybody",
     "hold_figures": "a monitor counts the holds of all tenants together",

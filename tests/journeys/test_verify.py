@@ -10,6 +10,7 @@ import pytest
 from holdfast.kernel.embedded import EmbeddedPostgres
 from holdfast.verify import WITHOUT_KEY, VerifyError, Violation, checks, verify
 from journeys.damages import ANA, CLAIMS, CONTACTS, NOWHERE, PLACES, Finding, booking, claims, of, row
+from journeys.damages_of_calendars import CALENDAR_DAMAGES, CALENDARS_SOUND
 from journeys.damages_of_chains import CHAINS
 from journeys.damages_of_crm import CRM, CRM_REFERENCES
 from journeys.damages_of_history import HISTORY
@@ -22,12 +23,12 @@ from journeys.references import REFERENCES, WITHOUT_FOREIGN_KEY
 from journeys.references_of_calendars import CALENDAR_REFERENCES
 from journeys.references_of_content import CONTENT_REFERENCES
 
-DAMAGES = PLACES | CONTACTS | CLAIMS | HISTORY | SERIES | MONEY | MODERATION | CRM | WALLS
+DAMAGES = PLACES | CONTACTS | CLAIMS | HISTORY | SERIES | MONEY | MODERATION | CRM | CALENDAR_DAMAGES | WALLS
 REFERENCES_OF_ALL = REFERENCES | CALENDAR_REFERENCES | CONTENT_REFERENCES | MODERATION_REFERENCES | CRM_REFERENCES
 DAMAGES |= REFERENCES_OF_ALL | WITHOUT_FOREIGN_KEY
 
 # What looks like damage and is none.
-SOUND = {
+SOUND = CALENDARS_SOUND | {
     "a hold ran out and its place went to another": (
         booking("hold", "expires_at = now() - interval '4 minutes'") + claims("booked", f"resource_id = '{ANA}'")
     ),

@@ -55,3 +55,56 @@ select s.business_id, array[s.id, s.target_id::text] as ids,
                    else concat('belongs to business ', t.business_id) end) as problem
   from strays s
   left join targets t on t.kind = s.kind and t.id = s.target_id;
+
+-- name: appointments_are_in_their_calendars
+-- Invariant 6: of each appointment to come there is one event in each calendar that it belongs to, as it is in its last
+-- version, and none elsewhere, or that is due, or staff have to decide. What has happened within ten minutes before the
+-- exporter last looked may not be seen yet. The ids are the calendar and the booking.
+with pairs as (
+    select k.business_id, k.id as calendar_id, c.booking_id
+      from calendars k
+      join resources r on r.business_id = k.business_id and r.id = k.resource_id and r.kind <> 'pool'
+      join claims c on c.business_id = k.business_id and c.resource_id = k.resource_id and c.booking_id is not null
+     where k.exports
+    union
+    select e.business_id, e.calendar_id, e.booking_id from calendar_events e
+), placed as (
+    select p.*, b.version, b.starts_at, b.ends_at, k.exports,
+           b.state in ('confirmed', 'completed', 'no_show') and b.service_id is not null as live,
+           exists (select from claims c where c.business_id = p.business_id and c.booking_id = p.booking_id) as takes,
+           exists (select from claims c where c.business_id = p.business_id and c.booking_id = p.booking_id
+                      and c.resource_id = k.resource_id) as takes_this,
+           exists (select from outbox_events o, calendar_export_feed f
+                    where o.business_id = p.business_id and o.aggregate_id = p.booking_id
+                      and o.occurred_at >= f.read_until - interval '10 minutes') as fresh,
+           exists (select from calendar_conflicts c
+                    where c.business_id = p.business_id and c.calendar_id = p.calendar_id
+                      and c.booking_id = p.booking_id and c.kind <> 'overlap' and c.state = 'open') as undecided
+      from pairs p
+      join bookings b on b.business_id = p.business_id and b.id = p.booking_id
+      join calendars k on k.business_id = p.business_id and k.id = p.calendar_id
+), judged as (
+    select p.business_id, p.calendar_id, p.booking_id,
+           case when p.undecided is distinct from coalesce(e.state = 'conflict', false)
+                then 'waits for a decision that nobody is asked for, or is exported while staff have to decide'
+                when p.fresh or e.next_attempt_at is not null then null
+                when p.live and p.takes_this and p.exports and e.booking_id is null and p.ends_at > statement_timestamp()
+                then 'is not there'
+                when p.live and p.takes_this and p.exports and e.state in ('wanted', 'removed') then 'is not there'
+                when p.live and p.takes_this and p.exports and e.state = 'exported'
+                     and (e.booking_version, e.starts_at, e.ends_at)
+                         is distinct from (p.version, p.starts_at, p.ends_at)
+                then concat('is as it was in version ', e.booking_version)
+                when e.state in ('wanted', 'exported', 'conflict')
+                     and (not p.live
+                          or p.takes and not p.takes_this
+                          or p.takes_this and not p.exports and p.ends_at > statement_timestamp())
+                then 'is there still' end as problem
+      from placed p
+      left join calendar_events e on e.business_id = p.business_id and e.calendar_id = p.calendar_id
+                                 and e.booking_id = p.booking_id
+)
+select j.business_id, array[j.calendar_id::text, j.booking_id::text] as ids,
+       concat('the event of booking ', j.booking_id, ' in calendar ', j.calendar_id, ' ', j.problem) as problem
+  from judged j
+ where j.problem is not null;

@@ -87,7 +87,7 @@ update calendar_events e
 -- Taken for what the booking is, until the booking changes; written, if at all, before this was decided.
 update calendar_events e
    set state = 'exported', etag = coalesce(%(etag)s::text, e.etag), booking_version = b.version,
-       starts_at = coalesce(e.starts_at, b.starts_at), ends_at = coalesce(e.ends_at, b.ends_at),
+       starts_at = b.starts_at, ends_at = b.ends_at,
        exported_at = coalesce(e.exported_at, to_timestamp(0)), next_attempt_at = null
   from bookings b
  where b.business_id = e.business_id and b.id = e.booking_id

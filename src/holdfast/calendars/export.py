@@ -128,15 +128,20 @@ async def _serve(
             await _postpone(tx, connection_id, patience.POLL_SECONDS)
             return 0
     done = 0
-    async with providers.opened(business_id, connection) as provider:
-        for place in queue:
-            calendar = calendars.get(place.calendar_id)
-            task = calendar and await _take(database, business_id, connection, calendar, place)
-            if not task:
-                continue
-            done += 1
-            if await _tried(database, provider, task) is _Next.LEAVE:
-                break
+    try:
+        async with providers.opened(business_id, connection) as provider:
+            for place in queue:
+                calendar = calendars.get(place.calendar_id)
+                task = calendar and await _take(database, business_id, connection, calendar, place)
+                if not task:
+                    continue
+                done += 1
+                if await _tried(database, provider, task) is _Next.LEAVE:
+                    break
+    except CalendarError as failure:
+        # It cannot be reached from here at all.
+        log.warning("calendar_not_opened", connection_id=str(connection_id), error_code=failure.code)
+        await database.run(business_id, lambda tx: _postpone(tx, connection_id, patience.POLL_SECONDS))
     return done
 
 

@@ -115,3 +115,37 @@ update calendar_events e
  where k.business_id = e.business_id and k.id = e.calendar_id and k.connection_id = %(connection_id)s
    and e.business_id = %(business_id)s
    and e.next_attempt_at <= clock_timestamp() + make_interval(secs => %(seconds)s::float8) and e.lease is null;
+
+-- name: want_removed
+-- It stands for a booking that does not belong there, and nobody remembers that it was written.
+insert into calendar_events as known (business_id, calendar_id, booking_id, event_id, state, next_attempt_at)
+values (%(business_id)s, %(calendar_id)s, %(booking_id)s, %(event_id)s, 'removed', clock_timestamp())
+on conflict (business_id, calendar_id, booking_id)
+do update set next_attempt_at = coalesce(known.next_attempt_at, clock_timestamp());
+
+-- name: calendars_to_reconcile
+select business_id, calendar_id from calendars_to_reconcile(%(limit)s::integer);
+
+-- name: begin_reconciliation
+-- Whoever comes second finds that its turn is over.
+update calendars set next_reconciliation_at = clock_timestamp() + make_interval(secs => %(seconds)s::float8)
+ where business_id = %(business_id)s and id = %(calendar_id)s and exports
+   and next_reconciliation_at <= clock_timestamp();
+
+-- name: put_off_reconciliation
+update calendars set next_reconciliation_at = clock_timestamp() + make_interval(secs => %(seconds)s::float8)
+ where business_id = %(business_id)s and id = %(calendar_id)s;
+
+-- name: bookings_compared
+-- Those whose events were seen, and those whose events should have been.
+select b.id, b.version, b.starts_at, b.ends_at, p.place, e.state
+  from bookings b
+  left join calendar_events e on e.business_id = b.business_id and e.calendar_id = %(calendar_id)s
+                             and e.booking_id = b.id
+ cross join lateral (select o.place from calendar_places(b.business_id, b.id) o
+                      where o.calendar_id = %(calendar_id)s) p
+ where b.business_id = %(business_id)s
+   and (b.id = any (%(ids)s::uuid[])
+        or e.state = 'exported' and e.next_attempt_at is null
+           and e.starts_at < %(end)s::timestamptz and e.ends_at > %(start)s::timestamptz)
+ order by b.id;

@@ -94,13 +94,6 @@ language sql volatile security definer set search_path = public, pg_temp as $$
      limit p_limit
 $$;
 
--- How much waits to be exported, of all tenants, and for how long the oldest has.
-create or replace function export_figures() returns table (waiting bigint, oldest_seconds float8)
-language sql volatile security definer set search_path = public, pg_temp as $$
-    select count(*), coalesce(extract(epoch from clock_timestamp() - min(e.next_attempt_at)), 0)::float8
-      from calendar_events e where e.next_attempt_at <= clock_timestamp()
-$$;
-
 -- The calendars that are to be compared with the bookings.
 create or replace function calendars_to_reconcile(p_limit integer)
 returns table (business_id uuid, calendar_id uuid)
@@ -116,7 +109,7 @@ $$;
 do $$
 declare
     f regprocedure;
-    entrances text[] := array['bookings_to_export', 'exports_due', 'export_figures', 'calendars_to_reconcile'];
+    entrances text[] := array['bookings_to_export', 'exports_due', 'calendars_to_reconcile'];
     inner_parts text[] := array['booking_times_at', 'calendar_places', 'calendar_events_amiss'];
 begin
     for f in select p.oid::regprocedure from pg_proc p
