@@ -1,4 +1,4 @@
-"""What tests of calendars share: a Google that keeps Google's contract."""
+"""What tests of calendars share: a Google that keeps Google's contract, practices with connected calendars."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -10,6 +10,7 @@ from booking.tenants import application, open_tenant
 from calendars.exporting import Exporting, open_exporting
 from calendars.google.fake import FakeGoogle
 from calendars.google.server import fake_google
+from calendars.scripted import Connected, connected
 from conftest import MASTER_KEY
 from holdfast.kernel.database import Database
 from holdfast.kernel.embedded import SUPERUSER, EmbeddedPostgres
@@ -37,3 +38,10 @@ async def practice(http: httpx.AsyncClient, database: Database, admin_uri: str) 
     # What earlier tests have left is not exported any more.
     tenant.sql("update calendar_connections set state = 'stopped'")
     return await open_exporting(tenant)
+
+
+@pytest_asyncio.fixture
+async def office(app_uri: str, admin_uri: str) -> AsyncIterator[Connected]:
+    """A practice with one resource and one connection, to a scripted provider."""
+    async with connected(app_uri, admin_uri) as made:
+        yield made

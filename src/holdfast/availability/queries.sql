@@ -83,3 +83,27 @@ select k.resource_id, min(coalesce(k.last_success_at, c.connected_at)) as seen_a
   join calendar_connections c on c.business_id = k.business_id and c.id = k.connection_id
  where k.business_id = %(business_id)s and k.blocks
  group by k.resource_id;
+
+-- name: drop_event_times
+-- Times that events of a calendar do not have any more.
+delete from calendar_busy_intervals kept
+ where kept.business_id = %(business_id)s and kept.calendar_id = %(calendar_id)s
+   and kept.event_key = any (%(named)s::bytea[])
+   and not exists (select from unnest(%(keys)s::bytea[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
+                            wanted (event_key, starts, ends)
+                    where wanted.event_key = kept.event_key and tstzrange(wanted.starts, wanted.ends) = kept.during);
+
+-- name: add_event_times
+insert into calendar_busy_intervals as added (business_id, resource_id, source, during, calendar_id, event_key)
+select %(business_id)s, %(resource_id)s, 'calendar', tstzrange(wanted.starts, wanted.ends), %(calendar_id)s,
+       wanted.event_key
+  from unnest(%(keys)s::bytea[], %(starts)s::timestamptz[], %(ends)s::timestamptz[]) wanted (event_key, starts, ends)
+ where not exists (select from calendar_busy_intervals kept
+                    where kept.business_id = %(business_id)s and kept.calendar_id = %(calendar_id)s
+                      and kept.event_key = wanted.event_key and kept.during = tstzrange(wanted.starts, wanted.ends))
+returning added.event_key, lower(added.during) as starts_at, upper(added.during) as ends_at;
+
+-- name: drop_other_events
+delete from calendar_busy_intervals kept
+ where kept.business_id = %(business_id)s and kept.calendar_id = %(calendar_id)s
+   and not exists (select from unnest(%(keys)s::bytea[]) seen (event_key) where seen.event_key = kept.event_key);

@@ -32,6 +32,7 @@ _DEFINITIONS = (
     "booking/beyond_tenants",
     "crm/entrances",
     "calendars/export_entrances",
+    "calendars/entrances",
     "kernel/events",
     "analytics/dashboards",
     "kernel/backfill_entrances",
