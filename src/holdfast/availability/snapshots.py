@@ -6,7 +6,7 @@ slots compare it with the version that their own query saw. So no decision rests
 
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -49,22 +49,30 @@ class Snapshot:
         known = self._offerings.get(key)
         if known is not None:
             return known
+        offering = self._whole_offering(service) if resource_id is None else self._led_by(service, resource_id)
+        if offering is not None:
+            self._offerings[key] = offering
+        return offering
+
+    def _led_by(self, service: Service, resource_id: UUID) -> Offering | None:
+        whole, leader = self.offering(service), self._open.get(resource_id)
+        if whole is None or leader is None or not any(each is leader for each in whole.needs[0]):
+            return None
+        return replace(whole, needs=((leader,), *whole.needs[1:]))
+
+    def _whole_offering(self, service: Service) -> Offering | None:
         needs = [tuple(self._open[r] for r in need if self._open[r].active) for need in service.requirements]
-        if resource_id is not None:
-            needs[:1] = [tuple(r for r in needs[0] if r.id == resource_id)]
         if not all(needs) or not needs:
             return None
         if service.pool_id is not None:
             needs.append((self._open[service.pool_id],))
-        offering = Offering(
+        return Offering(
             needs=tuple(needs),
             duration_seconds=service.duration_minutes * 60,
             step_seconds=(service.slot_step_minutes or service.duration_minutes) * 60,
             before_seconds=service.buffer_before_minutes * 60,
             after_seconds=service.buffer_after_minutes * 60,
         )
-        self._offerings[key] = offering
-        return offering
 
 
 class Snapshots:

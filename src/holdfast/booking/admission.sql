@@ -2,7 +2,8 @@
 -- as a whole by each `holdfast migrate`.
 --
 -- A batch is small and its tables are large: each step follows an index, row by row. The settings `enable_...` of the
--- functions keep the planner to that, whatever it believes of a table that has just begun to fill.
+-- functions keep the planner to that, whatever it believes of a table that has just begun to fill. Planning costs more
+-- than a small batch: `force_generic_plan` has a connection plan once, also where batches of one look cheap to plan for.
 --
 -- Order of locks, over a whole batch: counters of schedules, then resources, then bookings, then claims, then keys,
 -- then heads of the audit log, each sorted by id. Whoever keeps to it cannot deadlock with anybody else who does.
@@ -15,11 +16,12 @@ declare
     outdated regprocedure;
 begin
     drop type if exists admission_request, commit_request cascade;
-    -- These have got arguments or another result since: a former one beside its successor would make every call
-    -- ambiguous, or stand in its way.
+    -- These have got arguments or another result since, or another name: a former one beside its successor would make
+    -- every call ambiguous, or stand in its way.
     for outdated in select p.oid::regprocedure from pg_proc p
                      where p.pronamespace = 'public'::regnamespace
-                       and p.proname in ('choose_resources', 'record_changes', 'move_booking', 'commit_reservations')
+                       and p.proname in ('choose_resources', 'record_changes', 'move_booking', 'commit_reservations',
+                                         'require_sealed')
     loop
         execute format('drop function %s', outdated);
     end loop;
@@ -180,6 +182,8 @@ language sql stable as $$
     select count(distinct b.id)::integer
       from claims c join bookings b on b.business_id = c.business_id and b.id = c.booking_id
      where c.business_id = p_business_id and c.resource_id = p_resource_id
+       -- A resource without a limit has no day to look at: the range around none would be all that it ever had.
+       and p_from is not null
        -- Buffers are at most a day, so a booking's claim begins less than two days around it.
        and c.during && tstzrange(p_from - interval '2 days', p_to + interval '2 days')
        and b.starts_at >= p_from and b.starts_at < p_to and b.id is distinct from p_without
@@ -282,13 +286,11 @@ language sql stable as $$
 $$;
 
 -- Refuses to lose a contact: a server of an earlier release, which still runs, gives it where nobody looks for it any more.
-create or replace function require_sealed(p_business_id uuid, p_sealed boolean) returns void
+create or replace function refuse_unsealed(p_business_id uuid) returns void
 language plpgsql as $$
 begin
-    if not p_sealed then
-        raise exception 'business %: a contact has to come sealed; stop the servers of the earlier release', p_business_id
-            using errcode = 'invalid_parameter_value';
-    end if;
+    raise exception 'business %: a contact has to come sealed; stop the servers of the earlier release', p_business_id
+        using errcode = 'invalid_parameter_value';
 end $$;
 
 -- Admits a batch of requests; one answer for each: {n, outcome, ...}. Outcomes:
@@ -304,6 +306,7 @@ create or replace function admit(p_business_id uuid, p_requests jsonb, p_repeate
 returns jsonb
 language plpgsql security definer
 set search_path = public, pg_temp set timezone = 'UTC' set lock_timeout = '5s'
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
     v_now timestamptz := clock_timestamp();
@@ -338,7 +341,9 @@ begin
            max(q.guard_seconds), bool_and(q.nonce is null or q.contact is not null)
       into v_requests, v_any_schedule, v_any_slot, v_any_choice, v_guard_seconds, v_sealed
       from jsonb_populate_recordset(null::admission_request, p_requests) q;
-    perform require_sealed(p_business_id, v_sealed);
+    if not v_sealed then
+        perform refuse_unsealed(p_business_id);
+    end if;
     v_outcome := array_fill(null::text, array[cardinality(v_requests)]);
     v_answer := array_fill(null::jsonb, array[cardinality(v_requests)]);
 
@@ -399,12 +404,14 @@ begin
         end loop;
     end if;
     if v_chosen <> '{}' then
-        for r in select s.id, s.capacity, s.daily_limit from resources s
-                  where s.business_id = p_business_id
-                    and s.id in (select picked.value::uuid from jsonb_each(v_chosen) choice,
-                                        jsonb_array_elements_text(choice.value) picked)
-                    and (s.capacity > 1 or s.daily_limit is not null)
-                  order by s.id for no key update
+        for r in select s.id, s.capacity, s.daily_limit
+                   from (select distinct picked.value::uuid as id
+                           from jsonb_each(v_chosen) choice, jsonb_array_elements_text(choice.value) picked
+                          order by 1 offset 0) chosen
+                  cross join lateral (select o.id, o.capacity, o.daily_limit from resources o
+                                       where o.business_id = p_business_id and o.id = chosen.id
+                                         and (o.capacity > 1 or o.daily_limit is not null)
+                                      offset 0 for no key update) s
         loop
             v_locked := v_locked || jsonb_build_object(r.id::text, jsonb_build_array(r.capacity, r.daily_limit));
         end loop;
@@ -686,6 +693,7 @@ end $$;
 create or replace function commit_reservations(p_business_id uuid, p_requests jsonb) returns json
 language plpgsql security definer
 set search_path = public, pg_temp set timezone = 'UTC' set lock_timeout = '5s'
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
     v_requests commit_request[];
@@ -697,7 +705,9 @@ declare
 begin
     select array_agg(q), array_agg(q.id), bool_and(q.contact is not null) into v_requests, v_ids, v_sealed
       from jsonb_populate_recordset(null::commit_request, p_requests) q;
-    perform require_sealed(p_business_id, v_sealed);
+    if not v_sealed then
+        perform refuse_unsealed(p_business_id);
+    end if;
 
     -- In the order of ids, which is the order of locks; each row is decided by what the update finds when it has the
     -- lock.
@@ -750,35 +760,47 @@ end $$;
 
 -- Locks everything that changing these bookings may touch, in the order of all locks.
 create or replace function lock_bookings(p_business_id uuid, p_booking_ids uuid[]) returns void
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, pg_temp
+set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
     v_schedules uuid[];
     v_resources uuid[];
 begin
-    select array_agg(id) into v_schedules from (
-        select s.id from program_schedules s
-         where s.business_id = p_business_id
-           and s.id in (select b.schedule_id from bookings b
-                         where b.business_id = p_business_id and b.id = any (p_booking_ids))
-         order by s.id for no key update) locked;
-    select array_agg(id) into v_resources from (
-        select r.id from resources r
-         where r.business_id = p_business_id and (r.capacity > 1 or r.daily_limit is not null)
-           and r.id in (select c.resource_id from claims c
-                         where c.business_id = p_business_id and c.booking_id = any (p_booking_ids))
-         order by r.id for no key update) locked;
+    -- From the bookings to what they take, key by key: from the other end it would be a look at all that the business has.
+    select array_agg(s.id) into v_schedules
+      from (select distinct b.schedule_id as id
+              from unnest(p_booking_ids) asked (id)
+             cross join lateral (select o.schedule_id from bookings o
+                                  where o.business_id = p_business_id and o.id = asked.id offset 0) b
+             where b.schedule_id is not null order by 1 offset 0) named
+     cross join lateral (select o.id from program_schedules o
+                          where o.business_id = p_business_id and o.id = named.id
+                         offset 0 for no key update) s;
+    select array_agg(r.id) into v_resources
+      from (select distinct c.resource_id as id
+              from unnest(p_booking_ids) asked (id)
+             cross join lateral (select k.resource_id from claims k
+                                  where k.business_id = p_business_id and k.booking_id = asked.id offset 0) c
+             order by 1 offset 0) named
+     cross join lateral (select o.id from resources o
+                          where o.business_id = p_business_id and o.id = named.id
+                            and (o.capacity > 1 or o.daily_limit is not null)
+                         offset 0 for no key update) r;
     perform from bookings b
       where b.business_id = p_business_id and b.id = any (p_booking_ids) order by b.id for update;
 
     -- Somebody may have moved a booking between the reading and the locking.
-    if exists (select from bookings b
-                where b.business_id = p_business_id and b.id = any (p_booking_ids)
-                  and b.schedule_id is not null and b.schedule_id <> all (coalesce(v_schedules, '{}')))
-       or exists (select from claims c
-                   join resources r on r.business_id = c.business_id and r.id = c.resource_id
-                  where c.business_id = p_business_id and c.booking_id = any (p_booking_ids)
-                    and (r.capacity > 1 or r.daily_limit is not null)
-                    and r.id <> all (coalesce(v_resources, '{}'))) then
+    if exists (select from unnest(p_booking_ids) asked (id)
+                cross join lateral (select o.schedule_id from bookings o
+                                     where o.business_id = p_business_id and o.id = asked.id offset 0) b
+                where b.schedule_id is not null and b.schedule_id <> all (coalesce(v_schedules, '{}')))
+       or exists (select from unnest(p_booking_ids) asked (id)
+                   cross join lateral (select k.resource_id from claims k
+                                        where k.business_id = p_business_id and k.booking_id = asked.id offset 0) c
+                   cross join lateral (select from resources o
+                                        where o.business_id = p_business_id and o.id = c.resource_id
+                                          and (o.capacity > 1 or o.daily_limit is not null) offset 0) r
+                   where c.resource_id <> all (coalesce(v_resources, '{}'))) then
         raise exception 'a booking moved while it was being locked' using errcode = 'serialization_failure';
     end if;
 end $$;
@@ -845,18 +867,24 @@ begin
     with taken as (
         insert into claims (business_id, resource_id, capacity, seat, during, booking_id)
         select p_business_id, r.id, 1, 1, p_during, p_booking_id
-          from resources r
-         where r.business_id = p_business_id and r.id = any (p_chosen) and r.capacity = 1
+          from unnest(p_chosen) chosen (id)
+         cross join lateral (select o.id from resources o
+                              where o.business_id = p_business_id and o.id = chosen.id and o.capacity = 1 offset 0) r
          order by r.id
         on conflict on constraint claims_no_overlap do nothing
         returning 1
     )
     select count(*) into v_taken from taken;
-    v_ok := v_taken = (select count(*) from resources r
-                        where r.business_id = p_business_id and r.id = any (p_chosen) and r.capacity = 1);
-    for x in select r.id, r.capacity, r.daily_limit, p_days -> r.id::text as day from resources r
-              where r.business_id = p_business_id and r.id = any (p_chosen)
-                and (r.capacity > 1 or r.daily_limit is not null) order by r.id
+    v_ok := v_taken = (
+        select count(*) from unnest(p_chosen) chosen (id)
+         cross join lateral (select from resources o
+                              where o.business_id = p_business_id and o.id = chosen.id and o.capacity = 1 offset 0) r);
+    for x in select r.id, r.capacity, r.daily_limit, p_days -> r.id::text as day
+               from unnest(p_chosen) chosen (id)
+              cross join lateral (select o.id, o.capacity, o.daily_limit from resources o
+                                   where o.business_id = p_business_id and o.id = chosen.id
+                                     and (o.capacity > 1 or o.daily_limit is not null) offset 0) r
+              order by r.id
     loop
         exit when not v_ok;
         v_ok := coalesce(x.daily_limit > bookings_beginning(
@@ -909,12 +937,15 @@ begin
     perform from program_schedules s
       where s.business_id = p_business_id and s.id in (v_before.schedule_id, q.schedule)
       order by s.id for no key update;
-    perform from resources r
-      where r.business_id = p_business_id and (r.capacity > 1 or r.daily_limit is not null)
-        and (r.id = any (v_chosen)
-             or r.id in (select c.resource_id from claims c
-                          where c.business_id = p_business_id and c.booking_id = p_booking_id))
-      order by r.id for no key update;
+    perform from (select unnest(v_chosen) as id
+                  union
+                  select c.resource_id from claims c
+                   where c.business_id = p_business_id and c.booking_id = p_booking_id
+                  order by 1 offset 0) named
+      cross join lateral (select from resources o
+                           where o.business_id = p_business_id and o.id = named.id
+                             and (o.capacity > 1 or o.daily_limit is not null)
+                          offset 0 for no key update) r;
     select * into v_booking from bookings b
      where b.business_id = p_business_id and b.id = p_booking_id for update;
     if v_booking.version <> v_before.version then
@@ -1108,7 +1139,7 @@ declare
                               'change_capacity', 'occupation', 'record_changes'];
     inner_parts text[] := array['booked_before', 'places_peak', 'claim_is_spent', 'take_seats', 'choose_resources',
                                 'withdraw_claims', 'bookings_beginning', 'key_answers', 'take_places',
-                                'require_sealed'];
+                                'refuse_unsealed'];
 begin
     for f in select p.oid::regprocedure from pg_proc p
               where p.pronamespace = 'public'::regnamespace and p.proname = any (entrances || inner_parts)

@@ -24,7 +24,9 @@ declare
     v_chosen uuid[];
     v_outcome text;
 begin
-    perform require_sealed(p_business_id, q.contact is not null);
+    if q.contact is null then
+        perform refuse_unsealed(p_business_id);
+    end if;
     if q.schedule is null then
         v_chosen := choose_resources(p_business_id, q.needs, q.days, q.starts, v_claims, q.party, v_now,
                                      '[]', null,
