@@ -52,7 +52,17 @@ async def test_a_refusal_passes_by_itself_or_not(
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [(None, None), ("0", 0), ("120", 120), (" 5 ", 5), ("soon", None), ("-5", None), ("9" * 400, 86_400), ("²", None)],
+    [
+        (None, None),
+        ("0", 0),
+        ("120", 120),
+        (" 5 ", 5),
+        ("soon", None),
+        ("-5", None),
+        ("9" * 400, 86_400),
+        ("²", None),
+        ("", None),
+    ],
 )
 def test_how_long_to_wait_is_a_number(text: str | None, seconds: float | None) -> None:
     """Retry-After in seconds is obeyed, up to a day; what is no number and no date is as if it were absent (C-3, calendars 16)."""
@@ -80,13 +90,19 @@ async def test_a_connection_that_breaks_is_no_answer(google: FakeGoogle, *, afte
         assert len(await adapter.calendars()) == 1
 
 
-async def test_an_answer_that_takes_too_long_is_none(google: FakeGoogle, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for ever (C-3, calendars 16)."""
-    monkeypatch.setattr(google_api, "_TIMEOUT", httpx2.Timeout(0.05))
+@pytest.mark.parametrize(
+    ("limit", "seconds", "told"),
+    [("_TIMEOUT", httpx2.Timeout(0.05), "ReadTimeout"), ("_EXCHANGE_SECONDS", 0.05, "TimeoutError")],
+)
+async def test_an_answer_that_takes_too_long_is_none(
+    google: FakeGoogle, monkeypatch: pytest.MonkeyPatch, limit: str, seconds: object, told: str
+) -> None:
+    """Nobody waits for ever, neither for the next byte nor for the last (C-3, calendars 16)."""
+    monkeypatch.setattr(google_api, limit, seconds)
     google.calendar()
     gate = google.faults.hold(only="calendar.calendarList")
     async with opened(google) as adapter:
-        with pytest.raises(Unreachable, match="ReadTimeout"):
+        with pytest.raises(Unreachable, match=told):
             await adapter.calendars()
     assert gate.arrived.is_set()
 

@@ -1,5 +1,6 @@
 """Calls of Google Calendar v3: whose token they carry, and what Google's refusals mean."""
 
+import asyncio
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from holdfast.calendars.port import CalendarGone, QuotaExceeded, Refused, Unreac
 T = TypeVar("T")
 
 _TIMEOUT: Final = httpx2.Timeout(20.0, connect=5.0)
+# Of a whole exchange: an answer that trickles never runs into the limits between bytes.
+_EXCHANGE_SECONDS: Final = 60.0
 # Only these of the reasons for 403 pass by themselves.
 _TOO_OFTEN: Final = {"rateLimitExceeded", "userRateLimitExceeded"}
 _REASON: Final = re.compile("[A-Za-z]{1,64}")
@@ -99,8 +102,9 @@ class GoogleApi:
     ) -> httpx2.Response:
         bearing = headers | {"Authorization": f"Bearer {token}"}
         try:
-            return await self._client.request(method, url, params=query, content=content, headers=bearing)
-        except httpx2.RequestError as failed:
+            async with asyncio.timeout(_EXCHANGE_SECONDS):
+                return await self._client.request(method, url, params=query, content=content, headers=bearing)
+        except (httpx2.RequestError, TimeoutError) as failed:
             raise Unreachable(type(failed).__name__) from None
 
 

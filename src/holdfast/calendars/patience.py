@@ -36,13 +36,13 @@ def seconds_asked(retry_after: str | None) -> float | None:
 
     A day at most.
     """
-    if retry_after is None:
-        return None
-    if retry_after.strip().isascii() and retry_after.strip().isdigit():
-        return min(float(retry_after), _MOST_OBEYED_SECONDS)
+    text = (retry_after or "").strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text), _MOST_OBEYED_SECONDS)
     try:
-        at = parsedate_to_datetime(retry_after)
-        seconds = (at.astimezone(UTC) - datetime.now(UTC)).total_seconds()
+        at = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
-    return max(0.0, min(seconds, _MOST_OBEYED_SECONDS))
+    if at.tzinfo is None:
+        return None
+    return max(0.0, min((at - datetime.now(UTC)).total_seconds(), _MOST_OBEYED_SECONDS))

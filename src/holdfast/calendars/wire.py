@@ -5,14 +5,13 @@ import base64
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Final
 
 import httpx2
 
 from holdfast.calendars.addresses import CheckedTransport
+from holdfast.calendars.patience import seconds_asked
 from holdfast.calendars.port import CalendarError, FeedBroken, NeedsReconnect, QuotaExceeded, Refused, Unreachable
 
 MOST_BYTES: Final = 20 * 1024 * 1024
@@ -21,7 +20,6 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _TIMEOUT: Final = httpx2.Timeout(20, connect=5)
 # Of a whole exchange: a server that sends a byte from time to time never runs into the limits between bytes.
 _EXCHANGE_SECONDS: Final = 120
-_LONGEST_WAIT_SECONDS: Final = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +134,9 @@ def _judged(answer: Answer) -> Answer:
     if answer.status == HTTPStatus.UNAUTHORIZED:
         error = NeedsReconnect("the server does not accept the login")
     elif answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-        error = QuotaExceeded("the server was asked too often", retry_after(answer.headers))
+        error = QuotaExceeded("the server was asked too often", seconds_asked(answer.headers.get("retry-after")))
     elif answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR and answer.status not in _ABOUT_THE_REQUEST:
-        error = Unreachable(f"the server answers {answer.status}", retry_after(answer.headers))
+        error = Unreachable(f"the server answers {answer.status}", seconds_asked(answer.headers.get("retry-after")))
     elif answer.status in _REDIRECTS:
         error = Refused("the server sends us on, but not where to")
     if error is not None:
@@ -148,20 +146,6 @@ def _judged(answer: Answer) -> Answer:
 
 # Not implemented; and of CalDAV, that there is no room, or more than it tells at once.
 _ABOUT_THE_REQUEST: Final = frozenset({HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.INSUFFICIENT_STORAGE})
-
-
-def retry_after(headers: httpx2.Headers) -> float | None:
-    """Return for how many seconds a server asks us to wait, at most a day (RFC 9110, 10.2.3)."""
-    text = headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit() and len(text) < 10:
-        return min(float(text), _LONGEST_WAIT_SECONDS)
-    try:
-        at = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    if at.tzinfo is None:
-        return None
-    return min(max(0.0, (at - datetime.now(UTC)).total_seconds()), _LONGEST_WAIT_SECONDS)
 
 
 def _site(url: httpx2.URL) -> str:
