@@ -103,6 +103,26 @@ async def test_what_is_escalated_is_due_as_soon_as_a_crisis(tenant: Tenant) -> N
     assert tenant.written(comment) == []
 
 
+@pytest.mark.parametrize("last", ["answer", "reject"])
+async def test_what_is_done_calls_for_nobody(tenant: Tenant, last: str) -> None:
+    """What a crisis and an escalation have put into the inbox stays while the question is worked on, and is resolved with
+    the answer or the rejection, by whom did that, in the audit log too; of other questions it stays (D-7).
+    """
+    made, other = await ask(tenant, CRISIS), await ask(tenant, CRISIS)
+    path = f"{ITEMS}/{made['id']}"
+    await tenant.done("POST", f"{path}/escalate", {"expectedVersion": 1}, role=EDITOR)
+    await tenant.done("POST", f"{path}/assign", {"expectedVersion": 2}, role=OWNER)
+    resolved = "select kind, resolved_by::text from attention_items where subject_id = %s order by kind"
+    assert tenant.sql(resolved, made["id"]) == [("question_escalated", None), ("question_of_crisis", None)]
+    body = {"text": "Позвоните 112."} if last == "answer" else {"reason": "crisis_handled"}
+    await tenant.done("POST", f"{path}/{last}", body | {"expectedVersion": 3}, role=OWNER)
+    by = tenant.key_id(OWNER)
+    assert tenant.sql(resolved, made["id"]) == [("question_escalated", by), ("question_of_crisis", by)]
+    assert tenant.sql(resolved, other["id"]) == [("question_of_crisis", None)]
+    written = "select a.action, a.actor_id::text from audit_log a join attention_items i on i.id = a.aggregate_id"
+    assert tenant.sql(f"{written} where i.subject_id = %s", made["id"]) == [("resolve", by)] * 2
+
+
 async def test_figures_tell_how_the_targets_are_kept(tenant: Tenant) -> None:
     """The queue tells what is open, unassigned and overdue, how old the oldest is, and what was done in time (D-7)."""
     fresh, late, late_crisis, done, done_late = [await ask(tenant, text) for text in ("a", "b", CRISIS, "d", "e")]

@@ -1,5 +1,6 @@
 """The inbox of what needs a person: raised by any capability in the transaction in which it comes up."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -147,6 +148,18 @@ async def settle(tx: Transaction, kind: str, subject_id: UUID) -> bool:
         return False
     await record(tx, "attention_item", item_id, "settle", SYSTEM, before=Status.OPEN, after=Status.RESOLVED)
     return True
+
+
+async def resolve_about(tx: Transaction, subject_id: UUID, kinds: Collection[str], actor: Actor) -> int:
+    """Resolve what these kinds of items have said about something that this actor has done; return how many there were.
+
+    In the transaction in which it is done, so that nobody is called to what needs nobody any more.
+    """
+    about = {"business_id": tx.business_id, "subject_id": subject_id, "kinds": list(kinds)}
+    found = await tx.rows(_SQL["lock_items_about"], about)
+    for row in found:
+        await resolve(tx, row["id"], actor, None)
+    return len(found)
 
 
 async def _lock(tx: Transaction, item_id: UUID) -> Item:

@@ -33,6 +33,13 @@ select * from (
 -- name: lock_item
 select from attention_items where business_id = %(business_id)s and id = %(id)s for no key update;
 
+-- name: lock_items_about
+-- Whoever resolves one by hand at the same moment is waited for, and his is not resolved twice.
+select id from attention_items
+ where business_id = %(business_id)s and subject_id = %(subject_id)s and kind = any (%(kinds)s::text[])
+   and resolved_at is null
+ order by id for no key update;
+
 -- name: assign
 update attention_items set assignee_id = %(assignee_id)s::uuid
  where business_id = %(business_id)s and id = %(id)s;

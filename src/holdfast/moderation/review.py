@@ -13,13 +13,13 @@ from uuid import UUID
 from holdfast.booking.errors import VersionConflict, VersionRequired
 from holdfast.identity.permissions import Permission
 from holdfast.identity.staff import Staff
-from holdfast.kernel.attention import KINDS, Severity, raise_item
+from holdfast.kernel.attention import KINDS, Severity, raise_item, resolve_about
 from holdfast.kernel.audit import emit, record
 from holdfast.kernel.database import Row, Transaction
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.sql import load
 from holdfast.moderation.errors import NotAssigned, QuestionNotFound, StepNotAllowed, UnknownAssignee
-from holdfast.moderation.questions import ANSWER, EMAIL, KIND, TEXT, targets_of
+from holdfast.moderation.questions import ANSWER, CRISIS, EMAIL, KIND, TEXT, targets_of
 from holdfast.moderation.states import OPEN, TRANSITIONS, ItemStatus
 
 _SQL = load("holdfast.moderation")
@@ -262,7 +262,10 @@ async def _step(
     reason: RejectReason | None = None,
     comment: str | None = None,
 ) -> Item:
-    """Change the row, and write the action, the audit entry and the event of it."""
+    """Change the row, and write the action, the audit entry and the event of it.
+
+    What has called for somebody to look at the question is resolved with its last step.
+    """
     item_id: UUID = row["id"]
     [changed] = await tx.rows(statement, {"business_id": tx.business_id, "id": item_id, **values})
     action_id = new_id()
@@ -280,6 +283,8 @@ async def _step(
     }
     await tx.run(_SQL["add_action"], done)
     version = await record(tx, KIND, item_id, action, staff.actor, before=row["status"], after=changed["status"])
+    if changed["status"] not in OPEN:
+        await resolve_about(tx, item_id, (CRISIS, ESCALATED), staff.actor)
     if event is not None:
         await emit(tx, item_id, version, event, {"questionId": str(item_id)})
     return await find(tx, item_id)
