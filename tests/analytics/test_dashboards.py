@@ -163,26 +163,31 @@ async def test_who_did_not_come_is_counted_among_those_with_an_outcome(figures: 
 
 
 async def test_runs_are_counted_by_the_day_on_which_they_began(figures: Figures) -> None:
-    """Of each quiz and ritual the begun and the completed runs are counted, and the time that they took."""
+    """Of each quiz and ritual the begun and the completed runs are counted, and the time that five or more took; of fewer
+    it is not told how long they took, and no sum tells it either (D-6).
+    """
     quiz, ritual = figures.interactive("quiz", "mood"), figures.interactive("ritual", "calm")
-    for seconds in (60, 30, None, None):
+    for seconds in (60, 30, 30, 30, 30, None, None):
         figures.run_of(quiz, MOMENT, seconds)
-    figures.run_of(ritual, MOMENT + timedelta(days=1), 600)
+    for seconds in (600, 600, 600, 600, None):
+        figures.run_of(ritual, MOMENT + timedelta(days=1), seconds)
     shown = await figures.ask("interactive", Role.EDITOR, **{"from": "2026-03-10", "to": "2026-03-12"})
     assert shown["rows"] == [
-        {"day": "2026-03-10", "kind": "quiz", "slug": "mood", "started": 4, "completed": 2, "seconds": 90},
-        {"day": "2026-03-11", "kind": "ritual", "slug": "calm", "started": 1, "completed": 1, "seconds": 600},
+        {"day": "2026-03-10", "kind": "quiz", "slug": "mood", "started": 7, "completed": 5, "seconds": 180},
+        {"day": "2026-03-11", "kind": "ritual", "slug": "calm", "started": 5, "completed": 4, "seconds": None},
     ]
-    assert (shown["totals"], shown["share"]) == ({"started": 5, "completed": 3, "seconds": 690}, 0.6)
+    assert (shown["totals"], shown["share"]) == ({"started": 12, "completed": 9, "seconds": 180}, 0.75)
+    shown = await figures.ask("interactive", Role.EDITOR, **{"from": "2026-03-11", "to": "2026-03-12"})
+    assert (shown["totals"], shown["share"]) == ({"started": 5, "completed": 4, "seconds": None}, 0.8)
 
 
 async def test_runs_that_were_left_open_for_years_break_no_sum(figures: Figures) -> None:
     """A day whose runs took longer together than a number of 32 bits can tell is shown like any other."""
     quiz = figures.interactive("quiz", "mood")
-    for _ in range(2):
+    for _ in range(5):
         figures.run_of(quiz, MOMENT, 2**31 - 1)
     shown = await figures.ask("interactive", Role.EDITOR, **{"from": "2026-03-10", "to": "2026-03-11"})
-    assert shown["totals"]["seconds"] == 2**32 - 2
+    assert shown["totals"]["seconds"] == 5 * (2**31 - 1)
 
 
 async def test_questions_are_counted_by_whether_they_were_in_time(figures: Figures) -> None:

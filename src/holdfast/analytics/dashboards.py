@@ -56,13 +56,17 @@ DASHBOARDS: Mapping[str, Dashboard] = {
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The rows of a dashboard for the local days [first, last), their sums, and the share; None of nothing."""
+    """The rows of a dashboard for the local days [first, last), their sums, and the share; None of nothing.
+
+    A figure that a row does not tell, since it would be about somebody, is None, and in no sum: the difference of sums
+    tells it to nobody.
+    """
 
     timezone: str
     first: date
     last: date
     rows: list[Row]
-    totals: dict[str, int]
+    totals: dict[str, int | None]
     share: float | None
 
 
@@ -77,6 +81,11 @@ async def figures(tx: Transaction, dashboard: Dashboard, first: date | None, las
     if not 0 < (until - since).days <= _MAX_DAYS:
         raise ValidationFailed.at("to", f"must be after from, by {_MAX_DAYS} days at most")
     rows = await tx.rows(dashboard.statement, {"business_id": tx.business_id, "from": since, "to": until})
-    totals = {name: sum(row[name] for row in rows) for name in dashboard.counts}
-    part, whole = totals[dashboard.share[0]], sum(totals[name] for name in dashboard.share[1])
+    totals = {name: _sum([row[name] for row in rows]) for name in dashboard.counts}
+    part, whole = totals[dashboard.share[0]] or 0, sum(totals[name] or 0 for name in dashboard.share[1])
     return Figures(business["timezone"], since, until, rows, totals, round(part / whole, 4) if whole else None)
+
+
+def _sum(figures: list[int | None]) -> int | None:
+    told = [figure for figure in figures if figure is not None]
+    return sum(told) if told or not figures else None

@@ -42,7 +42,8 @@ language sql stable parallel safe as $$
      group by 1, 2, 3
 $$;
 
--- Of the quizzes and rituals that were begun on a day, how many were completed, and how long that took together.
+-- Of the quizzes and rituals that were begun on a day, how many were completed, and how long that took together: of
+-- fewer than five it would tell how long somebody took, and is null.
 create function interactive_between(p_from timestamptz, p_to timestamptz) returns table (
     business_id uuid, day date, kind text, slug text, started integer, completed integer, seconds bigint
 )
@@ -50,7 +51,7 @@ language sql stable parallel safe as $$
     select r.business_id, (r.started_at at time zone b.timezone)::date as day, d.kind, d.slug,
            count(*)::integer as started,
            count(*) filter (where r.completed)::integer as completed,
-           coalesce(sum(r.duration_seconds), 0)::bigint as seconds
+           (case when count(r.duration_seconds) >= 5 then sum(r.duration_seconds) end)::bigint as seconds
       from interactive_runs r
       join businesses b on b.id = r.business_id
       join interactive_definitions d on d.business_id = r.business_id and d.id = r.definition_id

@@ -24,7 +24,8 @@ class DashboardView(msgspec.Struct, rename="camel"):
 
     A row has its day and what it is of beside its counts. `share` is what they say in one number: of the funnel the
     confirmed of the viewed, of outcomes those who did not come, of interactive the completed, of moderation what was in
-    time; null where there is nothing to share.
+    time; null where there is nothing to share. The seconds of quizzes and rituals are null in a row of fewer than five
+    completed runs, and their total is that of the other rows.
     """
 
     name: str
@@ -32,7 +33,7 @@ class DashboardView(msgspec.Struct, rename="camel"):
     first: date
     last: date
     rows: list[dict[str, Any]]
-    totals: dict[str, int]
+    totals: dict[str, int | None]
     share: float | None
 
 
