@@ -122,6 +122,20 @@ async def test_a_moved_instance_keeps_its_identity(google: FakeGoogle) -> None:
     } - {before[third].key}
 
 
+async def test_an_instance_that_hardly_says_anything_is_gone(google: FakeGoogle) -> None:
+    """A cancelled instance may carry only its id, its series and its time: it is gone, under its identity (C-2, calendars 9)."""
+    calendar = google.calendar()
+    google.lists.tells_deleted = False
+    series = calendar.add(DAY, DAY + _HOUR, recurrence=["RRULE:FREQ=WEEKLY;COUNT=3"])
+    second = calendar.instance_ids(series)[1]
+    async with opened(google) as adapter:
+        _, before, point = await looked(adapter, calendar.id)
+        calendar.delete(second)
+        _, after, _ = await looked(adapter, calendar.id, point)
+    [gone] = after.values()
+    assert (gone.key, gone.kind, gone.spans, gone.etag) == (before[second].key, Kind.GONE, (), None)
+
+
 async def test_the_same_instance_has_one_identity_in_any_zone(google: FakeGoogle) -> None:
     """The time by which an instance is known is an instant, however its offset is written (C-2, calendars 8)."""
     calendar = google.calendar(zone="Europe/Moscow")

@@ -46,6 +46,8 @@ class Lists:
         self.short_pages: list[int] = []
         # Whether a last page says where to go on.
         self.gives_tokens = True
+        # Whether what is deleted says so; all that Google guarantees is by what it is known.
+        self.tells_deleted = True
 
     def forget(self, calendar_id: str | None = None) -> None:
         """Let the tokens of a calendar, or of all, be too old."""
@@ -75,7 +77,7 @@ class Lists:
             "updated": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z"),
             "accessRole": role,
             "defaultReminders": [],
-            "items": [_seen(item, role, query.get("maxAttendees")) for item in items],
+            "items": [self._seen(item, role, query.get("maxAttendees")) for item in items],
         }
         if later:
             answer["nextPageToken"] = self._keep(self._rests, Rest(rest.query, later, rest.point))
@@ -97,6 +99,17 @@ class Lists:
         bounds = {name: since.query[name] for name in ("timeMin", "timeMax") if name in since.query}
         _refuse_others(since.query, query | bounds, "syncToken")
         return Rest(query, _since(calendar, since), Point(calendar.id, calendar.changed, since.query))
+
+    def _seen(self, body: Json, role: str, most_attendees: int | None) -> Json:
+        if body["status"] == "cancelled":
+            return least(body, told=self.tells_deleted)
+        if role == "freeBusyReader":
+            hidden = ("kind", "etag", "id", "status", "start", "end", "recurringEventId", "originalStartTime")
+            return {name: body[name] for name in hidden if name in body} | {"visibility": "private"}
+        if most_attendees is not None and len(body.get("attendees", ())) > most_attendees:
+            own = [attendee for attendee in body["attendees"] if attendee.get("self")]
+            return body | {"attendees": own, "attendeesOmitted": True}
+        return body
 
     @staticmethod
     def _keep(kept: dict[str, Any], value: Any) -> str:
@@ -161,18 +174,6 @@ def _matches(body: Json, query: Json) -> bool:
         and body["eventType"] in query.get("eventTypes", [body["eventType"]])
         and body["updated"] >= query.get("updatedMin", "")
     )
-
-
-def _seen(body: Json, role: str, most_attendees: int | None) -> Json:
-    if body["status"] == "cancelled":
-        return least(body)
-    if role == "freeBusyReader":
-        hidden = ("kind", "etag", "id", "status", "start", "end", "recurringEventId", "originalStartTime")
-        return {name: body[name] for name in hidden if name in body} | {"visibility": "private"}
-    if most_attendees is not None and len(body.get("attendees", ())) > most_attendees:
-        own = [attendee for attendee in body["attendees"] if attendee.get("self")]
-        return body | {"attendees": own, "attendeesOmitted": True}
-    return body
 
 
 def _refuse_others(first: Json, now: Json, token: str) -> None:

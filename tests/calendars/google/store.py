@@ -192,9 +192,9 @@ class Calendar:
         return instant(body["start"], self.time_zone), instant(body["end"], self.time_zone)
 
 
-def least(body: Json) -> Json:
-    """Return all of a cancelled event that lists promise to tell."""
-    names = ["kind", "etag", "id", "status"]
+def least(body: Json, *, told: bool) -> Json:
+    """Return all of a cancelled event that lists promise to tell, and whether it is cancelled."""
+    names = ["kind", "etag", "id", "status"] if told else ["id"]
     if "recurringEventId" in body:
         names += ["recurringEventId", "originalStartTime"]
     return {name: body[name] for name in names}
