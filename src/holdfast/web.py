@@ -45,7 +45,7 @@ from holdfast.booking.public_writes import PublicWrites
 from holdfast.booking.reservations import Reservations
 from holdfast.booking.tenancy import Tenancy
 from holdfast.booking.tokens import BookingTokens
-from holdfast.calendars import conflicts_web, google_push_web
+from holdfast.calendars import conflicts_web, feeds_web, google_push_web
 from holdfast.content import library_web as content_library_web
 from holdfast.content import public_web as content_public_web
 from holdfast.content import web as content_web
@@ -143,7 +143,7 @@ def handlers(settings: config.Settings) -> list[HTTPRouteHandler]:
     routes += people_web.handlers + admin_web.handlers + public_web.handlers + health.handlers + pages.handlers
     routes += content_web.handlers + content_library_web.handlers + content_public_web.handlers
     routes += interactive_web.handlers + interactive_public_web.handlers
-    routes += conflicts_web.handlers + google_push_web.handlers
+    routes += conflicts_web.handlers + feeds_web.handlers + google_push_web.handlers
     routes += login_web.handlers + users_web.handlers + consents_web.handlers
     routes += questions_web.handlers + moderation_web.handlers
     routes += leads_public_web.handlers + leads_web.handlers + links_web.handlers
@@ -225,6 +225,7 @@ def _known(settings: config.Settings, routes: list[HTTPRouteHandler]) -> dict[st
         "openapi": msgspec.json.encode(openapi(routes, __version__)),
         "cron_secret": settings.cron_secret,
         "stage": Stage(settings.stage),
+        "calendars": settings.calendars,
     }
 
 

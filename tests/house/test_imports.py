@@ -20,7 +20,7 @@ HOMES = {
     "jinja2": {"booking/pages/"},
     "whenever": {"availability/"},
     "zoneinfo": {"availability/"},
-    "icalendar": {"availability/ics/", "calendars/own_files.py"},
+    "icalendar": {"availability/ics/", "calendars/feeds.py", "calendars/own_files.py"},
     "argon2": {"identity/passwords.py"},
     "authlib": {"calendars/google_oauth.py"},
     "tomllib": {"business_files/", "kernel/columns.py", "moderation/triggers.py"},

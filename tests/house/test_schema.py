@@ -45,6 +45,7 @@ ACROSS_TENANTS = {
     "bookings_to_export": "the worker looks for what the calendars of all tenants lack, in order",
     "exports_due": "the worker takes up what is due to whichever calendar",
     "calendars_to_reconcile": "the worker compares the calendars of all tenants with their bookings in turn",
+    "calendar_feed_of": "an address that is a secret says whose feed it is",
     "forget_keys": "the worker forgets keys of everybody",
     "hold_figures": "a monitor counts the holds of all tenants together",
 }

@@ -33,6 +33,7 @@ _DEFINITIONS = (
     "crm/entrances",
     "calendars/export_entrances",
     "calendars/entrances",
+    "calendars/feed_entrances",
     "kernel/events",
     "analytics/dashboards",
     "kernel/backfill_entrances",
