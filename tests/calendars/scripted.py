@@ -16,7 +16,7 @@ from holdfast.availability.ics.times import Span
 from holdfast.calendars import mirror
 from holdfast.calendars.connections import Connection, ProviderName
 from holdfast.calendars.port import Kind, Mark, Page, Provider, RemoteEvent, Watch, Window
-from holdfast.calendars.providers import Providers
+from holdfast.calendars.providers import Opening, Providers
 from holdfast.kernel.database import Transaction
 
 Answer = Page | BaseException | Callable[[], Any]
@@ -104,6 +104,7 @@ class Connected:
     admin_uri: str
     resource_id: UUID
     connections: list[UUID] = field(default_factory=list)
+    opening: Opening | None = None
     _by_connection: dict[UUID, Scripted] = field(default_factory=dict)
 
     @property
@@ -113,12 +114,12 @@ class Connected:
 
     @property
     def providers(self) -> Providers:
-        """What lends the scripted provider, whatever the connection is."""
+        """What lends the scripted provider, whatever the connection is, or what a test has put in its place."""
 
         def opening(_business_id: UUID, connection: Connection) -> Provider:
             return cast(Provider, self._by_connection.get(connection.id, self.provider))
 
-        return Providers(dict.fromkeys(ProviderName, opening))
+        return Providers(dict.fromkeys(ProviderName, self.opening or opening))
 
     async def connect(self, provider: str = "caldav", *, scripted: Scripted | None = None) -> UUID:
         """Connect an account."""

@@ -170,8 +170,8 @@ async def _read(database: Database, provider: Provider, look: Look) -> None:
         if page.whole and not page.unchanged:
             await keep_events(tx, look.calendar.id, seen)
         await end_overlaps(tx, look.calendar.id)
-        keeps_point = page.unchanged and page.sync_point is None
-        await looks.succeed(tx, look, look.sync_point if keeps_point else page.sync_point)
+        # Where nothing has changed the old point is as good as the new one, and nothing has to be written.
+        await looks.succeed(tx, look, look.sync_point if page.unchanged else page.sync_point)
 
 
 async def _each(pages: AsyncIterator[Page]) -> AsyncGenerator[Page]:
