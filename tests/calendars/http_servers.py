@@ -3,7 +3,7 @@
 import http.client
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -68,6 +68,11 @@ class Server:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
+            def handle(self) -> None:
+                # Who has heard enough hangs up.
+                with suppress(BrokenPipeError, ConnectionResetError, ssl.SSLError):
+                    super().handle()
+
             def handle_one_request(self) -> None:
                 self.raw_requestline = self.rfile.readline(65537)
                 if not self.raw_requestline or not self.parse_request():
@@ -77,10 +82,7 @@ class Server:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 asked = Asked(self.command, self.path, headers, body)
                 server.asked.append(asked)
-                try:
-                    self._send(server.answering(asked))
-                except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
-                    self.close_connection = True
+                self._send(server.answering(asked))
 
             def _send(self, reply: Reply) -> None:
                 self.send_response(reply.status)

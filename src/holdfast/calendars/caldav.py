@@ -9,6 +9,7 @@ from uuid import UUID
 import httpx2
 import msgspec
 
+from holdfast.availability.ics.reading import EVENTS_READ
 from holdfast.availability.ics.times import Span
 from holdfast.calendars import dav_xml
 from holdfast.calendars.dav_discovery import asked, discovered, question, refusal
@@ -31,7 +32,7 @@ from holdfast.calendars.port import (
     Watch,
     Window,
 )
-from holdfast.calendars.wire import Answer, Wire
+from holdfast.calendars.wire import Answer, TooMuch, Wire
 
 _ETAG: Final = f"{DAV}getetag"
 _TYPE: Final = f"{DAV}resourcetype"
@@ -41,6 +42,7 @@ _REPORTS: Final = f"{DAV}supported-report-set"
 # Of objects that are read with one request: a few hundred kilobytes.
 _OBJECTS_AT_ONCE: Final = 100
 _MOST_PARTS: Final = 1_000
+_TOO_MANY: Final = f"the calendar has more than {EVENTS_READ} events"
 _WRITTEN: Final = frozenset({HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT})
 _NOT_THERE: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 # How servers say that they know nothing of tokens (any more), beside the name of the condition.
@@ -129,7 +131,7 @@ class CaldavAccount:
         if found is None or found.etag != etag:
             raise Changed(None if found is None else await self._event(found))
         body = await asyncio.to_thread(rewritten, found.body, event)
-        url = self._wire.url(found.href, calendar)
+        url = _at(calendar, found.href)
         answer = await self._send(url, body, {"if-match": etag})
         if answer.status == HTTPStatus.PRECONDITION_FAILED or answer.status in _NOT_THERE:
             raise Changed(await self.find(remote_id, event.event_id))
@@ -144,7 +146,7 @@ class CaldavAccount:
             found = await self._stored(calendar, event_id)
             if found is None:
                 return
-            answer = await self._delete(self._wire.url(found.href, calendar), etag)
+            answer = await self._delete(_at(calendar, found.href), etag)
         if answer.status == HTTPStatus.PRECONDITION_FAILED:
             found = await self._stored(calendar, event_id)
             if found is not None:
@@ -208,6 +210,8 @@ class CaldavAccount:
             changed |= {
                 self._path(url, each): not each.gone for each in said.responses if not self._is_itself(url, each)
             }
+            if len(changed) > EVENTS_READ:
+                raise FeedBroken(_TOO_MANY)
             if not said.truncated or said.sync_token == token:
                 break
             token = said.sync_token
@@ -223,24 +227,38 @@ class CaldavAccount:
 
     async def _objects(self, url: httpx2.URL, paths: Sequence[str]) -> tuple[list[Stored], set[str]]:
         """Return objects by their paths, and those paths at which there are none."""
-        asked_for = {path: self._wire.url(path, url).raw_path.decode("ascii") for path in paths}
-        said = await asked(self._wire, "REPORT", url, dav_xml.multiget(asked_for.values()), 1)
-        found: dict[str, Stored] = {}
+        try:
+            said = await asked(self._wire, "REPORT", url, dav_xml.multiget(paths), 1)
+        except TooMuch:
+            # People attach pictures to events.
+            if len(paths) == 1:
+                raise
+            middle = len(paths) // 2
+            first, missing = await self._objects(url, paths[:middle])
+            second, also_missing = await self._objects(url, paths[middle:])
+            return first + second, missing | also_missing
+        # A server may write a path in another way than when it first told it.
+        waiting = {key_of(path): path for path in paths}
+        found: list[Stored] = []
         gone: set[str] = set()
         for each in said.responses:
-            path, data = self._path(url, each), each.properties.get(_DATA)
-            if each.gone:
-                gone.add(path)
-            elif data is not None and data.text:
-                found[path] = Stored(path, each.text(_ETAG), data.text.encode())
-        for path in asked_for.keys() - found.keys() - gone:
+            data = each.properties.get(_DATA)
+            if each.gone or (data is not None and data.text):
+                path = waiting.pop(key_of(self._path(url, each)), None)
+                if path is None:
+                    continue
+                if each.gone or data is None:
+                    gone.add(path)
+                else:
+                    found.append(Stored(path, each.text(_ETAG), (data.text or "").encode()))
+        for path in waiting.values():
             # Not named is not gone: it is asked for by itself.
-            one = await self._got(self._wire.url(path, url))
+            one = await self._got(_at(url, path))
             if one is None:
                 gone.add(path)
             else:
-                found[path] = one
-        return list(found.values()), gone & set(paths)
+                found.append(one)
+        return found, gone
 
     async def _stored(self, calendar: httpx2.URL, event_id: str) -> Stored | None:
         """Return the object of an event: under our name for it, or what carries its id as UID."""
@@ -248,7 +266,7 @@ class CaldavAccount:
         if found is not None:
             return found
         elsewhere = await self._listed(calendar, dav_xml.with_uid(event_id))
-        return await self._got(self._wire.url(elsewhere[0], calendar)) if elsewhere else None
+        return await self._got(_at(calendar, elsewhere[0])) if elsewhere else None
 
     async def _got(self, url: httpx2.URL) -> Stored | None:
         answer = await self._wire.ask("GET", url, {"accept": "text/calendar"})
@@ -256,7 +274,7 @@ class CaldavAccount:
             return None
         if answer.status != HTTPStatus.OK:
             raise refusal(answer)
-        return Stored(url.path, answer.headers.get("etag"), answer.body)
+        return Stored(_path_of(url), answer.headers.get("etag"), answer.body)
 
     async def _event(self, stored: Stored) -> RemoteEvent:
         # Our events are at instants: no zone is needed to read them.
@@ -302,10 +320,19 @@ class CaldavAccount:
             return None
 
     def _path(self, base: httpx2.URL, response: Response) -> str:
-        return self._wire.url(response.href, base).path
+        return _path_of(self._wire.url(response.href, base))
 
     def _is_itself(self, url: httpx2.URL, response: Response) -> bool:
-        return self._path(url, response).rstrip("/") == url.path.rstrip("/")
+        return key_of(self._path(url, response).rstrip("/")) == key_of(_path_of(url).rstrip("/"))
+
+
+def _path_of(url: httpx2.URL) -> str:
+    """Return the path of an address as it is sent: a slash in a name is another one than one between names."""
+    return url.raw_path.partition(b"?")[0].decode("ascii")
+
+
+def _at(url: httpx2.URL, path: str) -> httpx2.URL:
+    return url.copy_with(raw_path=path.encode("ascii"))
 
 
 def _gone(path: str) -> RemoteEvent:

@@ -13,6 +13,8 @@ from holdfast.calendars.port import Unreachable, Window
 DAV: Final = "{DAV:}"
 CALDAV: Final = "{urn:ietf:params:xml:ns:caldav}"
 _NAMES: Final = 'xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"'
+# An answer about twenty thousand events has a third of this.
+_MOST_ELEMENTS: Final = 500_000
 # A part of an answer that stands for the rest, which is not told at once (RFC 6578, 3.6).
 _INSUFFICIENT_STORAGE: Final = 507
 
@@ -51,7 +53,17 @@ class Multistatus:
 
 
 class _Builder(ET.TreeBuilder):
-    """Refuses the declarations with which a few bytes become gigabytes, or name files; no CalDAV server sends one."""
+    """Refuses what becomes gigabytes from a few bytes, or names files: declarations, and too many elements."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._elements = 0
+
+    def start(self, tag: str, attrs: dict[str, str], /) -> Element:
+        self._elements += 1
+        if self._elements > _MOST_ELEMENTS:
+            raise ValueError("too many elements")
+        return super().start(tag, attrs)
 
     def doctype(self, _name: str, _public_id: str | None, _system: str | None) -> None:
         raise ValueError("a document type")

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
 from io import BytesIO
 from typing import Final
+from urllib.parse import quote, unquote
 from uuid import UUID
 
 from holdfast.availability.ics import times
@@ -85,7 +86,7 @@ class Reading:
         if not happenings:
             return None
         event_id = _own_part(happenings[0].uid) or event_id_at(stored.href)
-        event = _event(_digest(stored.href), event_id, _merged(happenings), stored.etag)
+        event = _event(key_of(stored.href), event_id, _merged(happenings), stored.etag)
         return event if own or window is None else _within(event, window)
 
     def free_busy(self, body: bytes, window: Window) -> list[Span]:
@@ -115,13 +116,13 @@ def read_file(body: bytes, timezone: str, window: Window) -> list[RemoteEvent]:
 
 
 def key_of(href: str) -> str:
-    """Return the key of the event that an object is. Case matters in it, as everywhere in a path."""
-    return _digest(href)
+    """Return the key of the event that an object is, in whatever way a server writes its path; case matters there."""
+    return _digest("/".join(quote(unquote(part), safe="") for part in href.split("/")))
 
 
 def event_id_at(href: str) -> str:
     """Return what an object is called in its calendar."""
-    return href.rstrip("/").rpartition("/")[2].removesuffix(".ics")
+    return unquote(href.rstrip("/").rpartition("/")[2]).removesuffix(".ics")
 
 
 def _event(key: str, event_id: str, found: Happening, etag: str | None = None) -> RemoteEvent:

@@ -22,6 +22,10 @@ _TIMEOUT: Final = httpx2.Timeout(20, connect=5)
 _EXCHANGE_SECONDS: Final = 120
 
 
+class TooMuch(FeedBroken):
+    """It sends more than is read at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a server has answered, and from where in the end."""
@@ -71,7 +75,7 @@ class Wire:
         """Return the answer to a request, wherever on the way the server has sent us.
 
         Raises Refused, NeedsReconnect (401), QuotaExceeded (429), Unreachable (5xx and what went wrong on the way),
-        FeedBroken for more than 20 MB. Other answers are for the caller to judge.
+        TooMuch for more than 20 MB. Other answers are for the caller to judge.
         """
         sent = {"accept-encoding": "gzip", **(headers or {})}
         if self._login is not None:
@@ -122,7 +126,7 @@ async def _body(response: httpx2.Response) -> bytes:
             except zlib.error:
                 raise FeedBroken("the server's answer cannot be unpacked") from None
         if max(len(body), received) > MOST_BYTES:
-            raise FeedBroken("the server sends more than 20 MB")
+            raise TooMuch("the server sends more than 20 MB")
     if packed is not None and received and not packed.eof:
         raise FeedBroken("the server's answer ends too early")
     return bytes(body)

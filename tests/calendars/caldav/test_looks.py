@@ -1,7 +1,7 @@
 """Looks at calendars of CalDAV: everything, what has changed since, and how servers of all kinds say so."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -10,11 +10,12 @@ from availability.calendar_texts import event as vevent
 from calendars.caldav.texts import Radicale, at, look, opened, ours, shown
 from calendars.http_servers import Asked, Reply, Server, altered, passed_on
 from holdfast.availability.ics.recurrence import Budget
-from holdfast.calendars import files
+from holdfast.calendars import files, wire
 from holdfast.calendars.caldav import CaldavAccount
 from holdfast.calendars.port import FeedBroken, Kind, SyncPointGone, Unreachable, Window
 
 HOUR = ("DTSTART:20270301T060000Z", "DTEND:20270301T070000Z")
+ONE = file(*vevent(*HOUR))
 BERLIN = [
     "BEGIN:VTIMEZONE",
     "TZID:Praxis",
@@ -320,6 +321,46 @@ async def test_an_object_that_an_answer_leaves_out_is_asked_for(radicale: Radica
     assert "GET" in between.methods()
 
 
+@pytest.mark.parametrize("name", ["a%20b%3Fc.ics", "a%2Fb%23c.ics", "%D0%BE%40%25.ics", "a@b:c.ics"])
+async def test_a_name_with_odd_letters_is_one_name(name: str) -> None:
+    """Whatever is in the name of an object, and however a server writes it, its event is read and deleted as one (C-8)."""
+    other = name.replace("@", "%40").replace(":", "%3A").lower()
+    answer, gone = _of_objects(ONE, names=[f"/c/{name}"]), False
+
+    def otherwise(asked: Asked) -> Reply:
+        assert b"multiget" not in asked.body or f"<D:href>/c/{name}</D:href>".encode() in asked.body
+        reply = answer(asked)
+        if gone:
+            text = f"<D:href>/c/{name}</D:href><D:propstat>"
+            status = f"<D:href>/c/{other}</D:href><D:status>HTTP/1.1 404 Not Found</D:status><D:propstat>"
+            return altered(reply, (text.encode(), status.encode()))
+        return altered(reply, (f"/c/{name}".encode(), f"/c/{other}".encode())) if b"multiget" in asked.body else reply
+
+    with Server(otherwise).running() as server:
+        there = opened(server.address)
+        [event] = (await look(there, f"{server.address}/c/", '{"token":"1"}')).events
+        gone = True
+        [none] = (await look(there, f"{server.address}/c/", '{"token":"2"}')).events
+        await there.close()
+    assert shown(event) == ["2027-03-01T06:00/01T07:00"]
+    assert (none.kind, none.key) == (Kind.GONE, event.key)
+    assert "GET" not in server.methods()
+
+
+async def test_events_with_large_attachments_are_read_in_smaller_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a hundred objects are more than is read at once, fewer are asked for; one that is too large is told (C-8)."""
+    monkeypatch.setattr(wire, "MOST_BYTES", 60_000)
+    large = [file(*vevent(*HOUR, f"ATTACH:{'x' * 9_000}", uid=f"e{n}")) for n in range(20)]
+    with Server(_of_objects(*large)).running() as server:
+        there = opened(server.address)
+        found = await look(there, f"{server.address}/c/", '{"token":"1"}')
+        server.answering = _of_objects(file(*vevent(*HOUR, f"ATTACH:{'x' * 70_000}")))
+        with pytest.raises(FeedBroken):
+            await look(there, f"{server.address}/c/", '{"token":"1"}')
+        await there.close()
+    assert len(found.events) == 20
+
+
 UNREADABLE: list[tuple[str, Callable[[int], list[str]]]] = [
     ("zone", lambda n: vevent("DTSTART;TZID=Nowhere/Town:20270301T090000", "DURATION:PT1H", uid=str(n))),
     ("secondly", lambda n: vevent(*HOUR, "RRULE:FREQ=SECONDLY", uid=str(n))),
@@ -368,17 +409,18 @@ async def test_a_task_among_the_events_is_passed_over(
     assert [each.event_id for each in later.events] == [event.event_id]
 
 
-def _of_objects(*bodies: bytes) -> Callable[[Asked], Reply]:
+def _of_objects(*bodies: bytes, names: Sequence[str] = ()) -> Callable[[Asked], Reply]:
     """Answer as a server with these objects does, all of which have changed."""
-    names = [f"/c/{number}.ics" for number in range(len(bodies))]
+    names = names or [f"/c/{number}.ics" for number in range(len(bodies))]
 
     def answer(asked: Asked) -> Reply:
+        listed = b"sync-collection" in asked.body
         found = "".join(
             f"<D:response><D:href>{name}</D:href><D:propstat><D:prop><D:getetag>1</D:getetag>"
-            f"<C:calendar-data>{body.decode()}</C:calendar-data></D:prop><D:status>HTTP/1.1 200 OK</D:status>"
+            f"<C:calendar-data>{'' if listed else body.decode()}</C:calendar-data></D:prop><D:status>HTTP/1.1 200 OK</D:status>"
             "</D:propstat></D:response>"
             for name, body in zip(names, bodies, strict=True)
-            if b"sync-collection" in asked.body or f">{name}<".encode() in asked.body
+            if listed or f">{name}<".encode() in asked.body
         )
         return Reply(207, {}, (
             '<D:multistatus xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav">'
