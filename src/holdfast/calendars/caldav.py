@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import quote
 from uuid import UUID
 
 import httpx2
@@ -173,7 +174,7 @@ class CaldavAccount:
         return url if url.path.endswith("/") else url.copy_with(path=f"{url.path}/")
 
     def _own(self, calendar: httpx2.URL, event_id: str) -> httpx2.URL:
-        return calendar.join(f"{event_id}.ics")
+        return _at(calendar, f"{_path_of(calendar)}{quote(event_id, safe='')}.ics")
 
     async def _point(self, url: httpx2.URL) -> _Point:
         """Return where a look would go on that were to end now."""

@@ -235,8 +235,7 @@ async def test_a_password_is_sent_to_no_stranger() -> None:
     [
         b'<!DOCTYPE a [<!ENTITY b "bbbbbbbbbb"><!ENTITY c "&b;&b;&b;&b;">]><a>&c;</a>',
         b'<!DOCTYPE a SYSTEM "file:///etc/hostname"><a/>',
-        b"<a>" * 600_000,
-        b"<a>" + b"<b/>" * 600_000 + b"</a>",
+        b'<multistatus xmlns="DAV:"><sync-token>1</sync-token>' + b"<b/>" * 600_000 + b"</multistatus>",
         b"<a>",
         b"<a/>",
         b"\xff\xfe",
