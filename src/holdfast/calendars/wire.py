@@ -19,7 +19,7 @@ _MOST_REDIRECTS: Final = 5
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _TIMEOUT: Final = httpx2.Timeout(20, connect=5)
 # Of a whole exchange: a server that sends a byte from time to time never runs into the limits between bytes.
-_EXCHANGE_SECONDS: Final = 120
+_EXCHANGE_SECONDS: Final = 60
 
 
 class TooMuch(FeedBroken):
