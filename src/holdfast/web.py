@@ -45,7 +45,10 @@ from holdfast.booking.public_writes import PublicWrites
 from holdfast.booking.reservations import Reservations
 from holdfast.booking.tenancy import Tenancy
 from holdfast.booking.tokens import BookingTokens
-from holdfast.calendars import conflicts_web, feeds_web, google_push_web
+from holdfast.calendars import conflicts_web, feeds_web, google_push_web, google_web
+from holdfast.calendars import measures as calendar_measures
+from holdfast.calendars import web as calendars_web
+from holdfast.calendars.providers import Providers, openings
 from holdfast.content import library_web as content_library_web
 from holdfast.content import public_web as content_public_web
 from holdfast.content import web as content_web
@@ -147,6 +150,7 @@ def handlers(settings: config.Settings) -> list[HTTPRouteHandler]:
     routes += login_web.handlers + users_web.handlers + consents_web.handlers
     routes += questions_web.handlers + moderation_web.handlers
     routes += leads_public_web.handlers + leads_web.handlers + links_web.handlers
+    routes += calendars_web.handlers + google_web.handlers
     if settings.cron_secret is not None:
         routes.append(health.cleanup_reservations)
     if settings.bench_routes:
@@ -181,7 +185,7 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
         measures.follow(admission, database)
         app.state.database = database
         app.state.keyring = keyring
-        app.state.database_figures = measures.DatabaseFigures(app.state.health_database)
+        app.state.database_figures = measures.DatabaseFigures(app.state.health_database, calendar_measures.figures)
         app.state.publication = Publication("web", folder_of_supervisor())
         guard = ContactGuard(master_key, settings.guard_seconds)
         app.state.reservations = Reservations(
@@ -189,6 +193,7 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
         )
         app.state.tenancy = Tenancy(database, settings.default_business)
         app.state.entrance = _entrance(settings, database, master_key)
+        app.state.providers = Providers(openings(settings.calendars, database))
         app.state.question_tokens = QuestionTokens(master_key)
         app.state.write_limits = WriteLimits(
             database,

@@ -73,9 +73,9 @@ class Tenant:
 
 
 @asynccontextmanager
-async def application(app_uri: str, admin_uri: str, master_key: bytes) -> AsyncIterator[httpx.AsyncClient]:
-    """Open the application in this process; its every answer is checked against the OpenAPI document."""
-    app = web.build(config.Settings(dsn=admin_uri, master_key=master_key), app_uri)
+async def application(app_uri: str, admin_uri: str, master_key: bytes, **more: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """Open the application in this process, with more settings; its every answer is checked against OpenAPI."""
+    app = web.build(config.Settings(dsn=admin_uri, master_key=master_key, **more), app_uri)
     opened, done = asyncio.Event(), asyncio.Event()
 
     async def live() -> None:

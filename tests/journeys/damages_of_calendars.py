@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from journeys.damages import Damage, says
+from journeys.damages import ANA, BEN, Damage, says
 from journeys.practice import at, the
-from journeys.references_of_calendars import CALENDAR, ITEM, calendar, conflict, connection, event
+from journeys.references import NEW, PAST, row
+from journeys.references_of_calendars import CALENDAR, CONNECTION, ITEM, calendar, conflict, connection, event
+from journeys.references_of_calendars import INDEX as KEY
 
 PLACED = "calendars.appointments_are_in_their_calendars"
 # Somebody's calendar that is exported to, of whose events all is seen.
@@ -20,6 +22,16 @@ def exported(booking: str, version: int, **values: Any) -> str:
     return event(booking_id=booking, state="exported", booking_version=version, **(times | values))
 
 
+WHOSE = "calendars.calendars_tell_of_whose_they_are"
+TAKEN = row(
+    "calendar_busy_intervals",
+    id=NEW,
+    resource_id=ANA,
+    during=PAST,
+    source="calendar",
+    calendar_id=CALENDAR,
+    event_key=KEY,
+)
 RIGHT = exported(MOVED, 3)
 WRONG = {says(PLACED, CALENDAR, MOVED)}
 
@@ -45,9 +57,19 @@ CALENDAR_DAMAGES: dict[str, Damage] = {
         EXPORTED_TO + ITEM + RIGHT + conflict(booking_id=MOVED),
         WRONG,
     ),
+    "a calendar tells of another resource than its connection": (
+        connection() + calendar(resource_id=BEN),
+        {says(WHOSE, CALENDAR, CONNECTION)},
+    ),
+    "a calendar blocks time though it is not to": (connection() + calendar() + TAKEN, {says(WHOSE, CALENDAR, NEW)}),
+    "a calendar blocks the time of another resource": (
+        connection() + calendar(resource_id=ANA, blocks=True) + TAKEN.replace(ANA, BEN),
+        {says(WHOSE, CALENDAR, NEW)},
+    ),
 }
 
 CALENDARS_SOUND = {
+    "a calendar blocks the time of whom it tells": connection() + calendar(blocks=True) + TAKEN,
     "appointments are in their calendar": EXPORTED_TO + RIGHT + event(booking_id=DEAD, state="removed"),
     "an event is due": EXPORTED_TO + event(booking_id=MOVED, next_attempt_at=at("10:00")),
     "staff are asked about an event": (

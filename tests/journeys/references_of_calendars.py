@@ -86,7 +86,10 @@ CALENDAR_REFERENCES: dict[str, Damage] = {
     "calendars_connection": (calendar(connection_id=NOWHERE), {says(CALENDARS, CALENDAR, NOWHERE)}),
     "calendars_resource": (
         connection() + calendar(resource_id=theirs("ana")),
-        {says(CALENDARS, CALENDAR, theirs("ana"))},
+        {
+            says(CALENDARS, CALENDAR, theirs("ana")),
+            says("calendars.calendars_tell_of_whose_they_are", CALENDAR, CONNECTION),
+        },
     ),
     "calendar_channels_business_id_fkey": (
         channel(NOWHERE),

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import psycopg
@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from holdfast.booking.admission import Admission, queries
 from holdfast.booking.turnstile import Measure
 from holdfast.kernel import backfills
-from holdfast.kernel.database import Database
+from holdfast.kernel.database import Database, Transaction
 from holdfast.kernel.errors import TryLater
 from holdfast.kernel.figures import Counter, Histogram, Labels, Reading
 
@@ -86,10 +86,15 @@ def follow_pool(database: Database) -> None:
 
 
 class DatabaseFigures:
-    """What the database knows: of the holds of all processes, and of the jobs of the workers, wherever they run."""
+    """What the database knows: of the holds of all processes, and of the jobs of the workers, wherever they run.
 
-    def __init__(self, database: Database) -> None:
+    `others` are the figures of capabilities that booking does not know.
+    """
+
+    def __init__(self, database: Database, *others: Callable[[Transaction], Awaitable[list[Metric]]]) -> None:
         self._database = database
+        self._others = others
+        self._of_others: list[Metric] = []
         self._reading: asyncio.Task[list[Metric]] | None = None
         self._holds: dict[str, Any] = {}
         self._counted_at = float("-inf")
@@ -111,10 +116,11 @@ class DatabaseFigures:
                 brought_over = await backfills.figures(tx)
                 if time.monotonic() - self._counted_at >= _KEPT_SECONDS:
                     [self._holds] = await tx.rows(queries["hold_figures"])
+                    self._of_others = [metric for read in self._others for metric in await read(tx)]
                     self._counted_at = time.monotonic()
         except (psycopg.Error, TryLater):
             return [_up(0)]
-        return [_up(1), *_of_holds(self._holds), *_of_jobs(jobs), *_of_backfills(brought_over)]
+        return [_up(1), *_of_holds(self._holds), *self._of_others, *_of_jobs(jobs), *_of_backfills(brought_over)]
 
 
 def _up(value: int) -> Metric:

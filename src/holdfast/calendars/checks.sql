@@ -108,3 +108,21 @@ select j.business_id, array[j.calendar_id::text, j.booking_id::text] as ids,
        concat('the event of booking ', j.booking_id, ' in calendar ', j.calendar_id, ' ', j.problem) as problem
   from judged j
  where j.problem is not null;
+
+-- name: calendars_tell_of_whose_they_are
+-- Invariant 9: a calendar refers to the resource of its connection, and its busy time to that as well; it is there while the
+-- calendar blocks time. The ids are the calendar, and the connection or the busy interval.
+select k.business_id, array[k.id::text, c.id::text] as ids,
+       concat('calendar ', k.id, ' tells of resource ', k.resource_id, ', and its connection of resource ', c.resource_id)
+           as problem
+  from calendars k
+  join calendar_connections c on c.business_id = k.business_id and c.id = k.connection_id
+ where c.resource_id <> k.resource_id
+union all
+select k.business_id, array[k.id::text, b.id::text],
+       concat('busy interval ', b.id, ' of calendar ', k.id,
+              case when k.blocks then ' takes another resource than its calendar tells of'
+                   else ' is there, though the calendar blocks no time' end)
+  from calendars k
+  join calendar_busy_intervals b on b.business_id = k.business_id and b.calendar_id = k.id
+ where b.resource_id <> k.resource_id or not k.blocks;

@@ -11,6 +11,7 @@ import httpx2
 import msgspec
 
 from holdfast.calendars.google_oauth import trusted
+from holdfast.calendars.measures import QUOTA_REFUSALS
 from holdfast.calendars.patience import seconds_asked
 from holdfast.calendars.port import CalendarGone, QuotaExceeded, Refused, Unreachable
 
@@ -125,6 +126,7 @@ def _error_of(answer: httpx2.Response) -> Exception:
     status, reason = answer.status_code, _reason_of(answer.content)
     retry_after = seconds_asked(answer.headers.get("retry-after"))
     if status == httpx2.codes.TOO_MANY_REQUESTS or (status == httpx2.codes.FORBIDDEN and reason in _TOO_OFTEN):
+        QUOTA_REFUSALS.add("google")
         return QuotaExceeded(reason, retry_after)
     if status >= httpx2.codes.INTERNAL_SERVER_ERROR or status == httpx2.codes.REQUEST_TIMEOUT:
         return Unreachable(f"status {status}", retry_after)

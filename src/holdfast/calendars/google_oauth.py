@@ -13,6 +13,7 @@ from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 from holdfast.calendars.connections import Tokens
+from holdfast.calendars.measures import QUOTA_REFUSALS
 from holdfast.calendars.patience import seconds_asked
 from holdfast.calendars.port import NeedsReconnect, QuotaExceeded, Refused, Unreachable
 from holdfast.calendars.settings import GoogleSettings
@@ -116,6 +117,7 @@ class GoogleOAuth:
 def _refuse_to_read_failures(answer: httpx2.Response) -> httpx2.Response:
     retry_after = seconds_asked(answer.headers.get("retry-after"))
     if answer.status_code == httpx2.codes.TOO_MANY_REQUESTS:
+        QUOTA_REFUSALS.add("google")
         raise QuotaExceeded("too many renewals", retry_after)
     if answer.status_code >= httpx2.codes.INTERNAL_SERVER_ERROR:
         raise Unreachable(f"status {answer.status_code}", retry_after)

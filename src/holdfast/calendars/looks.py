@@ -18,6 +18,7 @@ from holdfast.calendars.connections import (
     find_connection,
     set_state,
 )
+from holdfast.calendars.measures import SYNCS
 from holdfast.calendars.port import (
     CalendarError,
     CalendarGone,
@@ -167,6 +168,7 @@ async def succeed(tx: Transaction, look: Look, sync_point: str | None) -> None:
     }
     if not await tx.run(_SQL["succeed"], _key(look) | values):
         raise LeaseLost
+    SYNCS.add(look.connection.provider, "ok")
     settled = (tasks.STALE,) if calendar.error_code is None else (tasks.STALE, tasks.UNREADABLE, tasks.GONE)
     for kind in settled:
         await settle(tx, kind, calendar.id)
@@ -186,6 +188,7 @@ async def fail(database: Database, look: Look, failure: CalendarError) -> None:
     async with database.transaction(look.business_id) as tx:
         if not await tx.run(_SQL["fail"], _key(look) | values):
             return
+        SYNCS.add(look.connection.provider, failure.code)
         if isinstance(failure, NeedsReconnect):
             await _break(tx, look, ConnectionState.NEEDS_RECONNECT, failure.code, tasks.NEEDS_RECONNECT)
         elif isinstance(failure, Refused):

@@ -27,3 +27,18 @@ class CalendarSettings:
     google: GoogleSettings = field(default_factory=GoogleSettings)
     public_url: str | None = None
     private_networks: bool = False
+
+    @property
+    def google_is_configured(self) -> bool:
+        """Tell whether calendars of Google can be connected: there is a client, and a way back from Google."""
+        return self.google.client_id is not None and self.public_url is not None
+
+    @property
+    def google_redirect_uri(self) -> str:
+        """Return where Google sends owners back to, which is registered there with the client."""
+        return f"{self.public_url}/api/admin/integrations/google-calendar/callback"
+
+    @property
+    def google_push_address(self) -> str | None:
+        """Return where Google tells of changes, None where it cannot reach us."""
+        return None if self.public_url is None else f"{self.public_url}/api/webhooks/google-calendar"

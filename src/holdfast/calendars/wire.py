@@ -11,6 +11,7 @@ from typing import Final
 import httpx2
 
 from holdfast.calendars.addresses import CheckedTransport
+from holdfast.calendars.measures import QUOTA_REFUSALS
 from holdfast.calendars.patience import seconds_asked
 from holdfast.calendars.port import CalendarError, FeedBroken, NeedsReconnect, QuotaExceeded, Refused, Unreachable
 
@@ -89,6 +90,9 @@ class Wire:
                     if answer.status == HTTPStatus.SEE_OTHER and method != "GET":
                         raise Refused("the server answers elsewhere than where it was asked")
                     url = self.url(answer.headers["location"], answer.url)
+        except QuotaExceeded:
+            QUOTA_REFUSALS.add("ics" if self._login is None else "caldav")
+            raise
         except TimeoutError:
             raise Unreachable("the server takes too long") from None
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 
 from holdfast import config
+from holdfast.doctor.calendars import examine_calendars
 from holdfast.doctor.database import (
     examine_backfills,
     examine_contacts,
@@ -22,7 +23,9 @@ _OPTIONS = "-c search_path=public -c timezone=UTC -c default_transaction_read_on
 
 
 def examine(settings: config.Settings, report: Callable[[str], None]) -> list[Finding]:
-    """Return what there is to say, the database first; changes nothing, and may run beside a live server.
+    """Return what there is to say, the database first. May run beside a live server.
+
+    Changes nothing but the token of a calendar that has run out.
 
     A database that cannot be reached is a finding like any other, and the machine is looked at all the same.
     """
@@ -47,6 +50,7 @@ def _database(settings: config.Settings) -> Iterator[Finding]:
                 key = known_key(settings)
                 if key is not None:
                     yield examine_keys(dsn, key)
+                    yield from examine_calendars(connection, settings, dsn, key)
                 yield from examine_zones(connection)
     except (EmbeddedPostgresError, psycopg.OperationalError) as error:
         advice = (

@@ -75,3 +75,13 @@ select b.id, business.slug as business, b.starts_at, b.timezone as client_zone,
 -- In order of time, of the zones that are asked for.
 select zone, in_force_from, tzdata_version, changes from zone_records
  where zone = any (%(zones)s::text[]) order by zone, in_force_from;
+
+-- name: calendar_connections
+select business_id, id from calendar_connections order by created_at, id;
+
+-- name: calendar_channels
+-- Of each calendar the one that ends last; the provider tells of its beginning at once.
+select distinct on (calendar_id) calendar_id,
+       last_message_at is null and created_at < now() - make_interval(secs => %(seconds)s) as silent
+  from calendar_channels where expires_at > now() and remote_resource is not null
+ order by calendar_id, expires_at desc;

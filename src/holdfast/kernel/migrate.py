@@ -34,6 +34,7 @@ _DEFINITIONS = (
     "calendars/export_entrances",
     "calendars/entrances",
     "calendars/feed_entrances",
+    "calendars/figures",
     "kernel/events",
     "analytics/dashboards",
     "kernel/backfill_entrances",
