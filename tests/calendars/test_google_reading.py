@@ -167,6 +167,18 @@ async def test_what_lies_outside_of_the_window_takes_no_time(google: FakeGoogle)
     assert before not in events
 
 
+async def test_an_event_of_ours_is_told_wherever_it_is(google: FakeGoogle) -> None:
+    """Where a person has moved it beyond what is looked at, our event comes with its time all the same (C-5, calendars 19)."""
+    calendar = google.calendar()
+    event = own_event()
+    async with opened(google) as adapter:
+        await adapter.put(calendar.id, event, None)
+        _, _, point = await looked(adapter, calendar.id)
+        calendar.move(event.event_id, WINDOW.end + WEEK, WINDOW.end + WEEK + HOUR)
+        _, events, _ = await looked(adapter, calendar.id, point)
+    assert events[event.event_id].spans == (Span(WINDOW.end + WEEK, WINDOW.end + WEEK + HOUR),)
+
+
 @pytest.mark.parametrize(
     ("said", "kind"),
     [
