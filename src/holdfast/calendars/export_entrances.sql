@@ -88,7 +88,13 @@ language sql volatile security definer set search_path = public, pg_temp as $$
               join calendars k on k.business_id = e.business_id and k.id = e.calendar_id
               join calendar_connections c on c.business_id = k.business_id and c.id = k.connection_id
              where e.next_attempt_at <= clock_timestamp() and c.state = 'connected'
-               and (e.leased_until is null or e.leased_until <= clock_timestamp())) d
+               and (e.leased_until is null or e.leased_until <= clock_timestamp())
+               -- Whoever has asked for patience is not asked for what has become due since, either.
+               and not exists (
+                   select from calendars o
+                     join calendar_events w on w.business_id = o.business_id and w.calendar_id = o.id
+                    where o.business_id = k.business_id and o.connection_id = k.connection_id
+                      and w.error_code in ('unreachable', 'quota_exceeded') and w.next_attempt_at > clock_timestamp())) d
      where d.place <= p_of_one
      order by d.next_attempt_at, d.booking_id
      limit p_limit
