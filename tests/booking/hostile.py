@@ -159,6 +159,7 @@ def targets(clients: Clients, held: Json, made: Json) -> dict[str, tuple[str, st
         "book": ("POST", "/api/booking/book", place | guest),
         "commit": ("POST", "/api/booking/commit", {"reservationId": "0" * 32} | guest),
         "series": ("POST", "/api/booking/series", place | {"rule": "FREQ=DAILY;COUNT=2"}),
+        "wait": ("POST", "/api/public/booking/waitlist", {"scheduleId": "0" * 32} | guest),
         "extend": ("POST", f"/api/booking/reservations/{reservation}/extend", {}),
         "change": ("PATCH", f"/api/booking/appointments/{appointment}", {"guestName": "B"}),
         "cancel": ("POST", f"/api/booking/appointments/{appointment}/cancel", token | {"expectedVersion": 0}),

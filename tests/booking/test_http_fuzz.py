@@ -18,12 +18,12 @@ BOUNDED = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-CALLS = ("reserve", "book", "commit", "series", "extend", "change", "cancel")
+CALLS = ("reserve", "book", "commit", "series", "wait", "extend", "change", "cancel")
 MEMBERS = (
     *("businessId", "serviceId", "scheduleId", "slotStart", "slotEnd", "resourceId", "partySize", "ttlMinutes"),
     *("ttlSeconds", "timezone", "locale", "guestEmail", "guestPhone", "guestName", "reservationId", "reason"),
     *("idempotencyKey", "clientRequestId", "client_request_id", "cancellationToken", "expectedVersion"),
-    *("rule", "starts", "partial"),
+    *("rule", "starts", "partial", "from", "to"),
 )
 PARAMETERS = (
     *("service_slug", "from", "to", "tz", "business", "resource_id", "party_size", "cursor", "limit", "businessId"),

@@ -17,7 +17,7 @@ import pytest
 from booking.hostile import HEADERS, NOT_OBJECTS, NOT_TEXTS, TEXTS, TIMES, TYPES, VALUES, ZONES, targets
 from booking.served import Clients, Json, problem, shifted, token_of, wrong_fields
 
-CALLS = ("reserve", "book", "commit", "series", "extend", "change", "cancel")
+CALLS = ("reserve", "book", "commit", "series", "wait", "extend", "change", "cancel")
 SLOTS, CAPACITY, RESERVE = "/api/public/booking/slots", "/api/booking/capacity", "/api/booking/reserve"
 GROUPS = "/api/public/programs/morning-group/schedules"
 MEGABYTE = 1_000_000

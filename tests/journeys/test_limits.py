@@ -195,6 +195,8 @@ async def test_nobody_is_believed_without_a_proxy(served_before: Path, tmp_path:
                 ("/api/booking/commit/", {"reservationId": item, "scheduleId": str(uuid4())}),
                 (f"//api/booking/reservations/{item}/extend", {"ttlMinutes": 5}),
                 ("/api/booking/commit", {"reservationId": item, "businessId": "x", "business": 1, "bookingId": []}),
+                ("/api/public/booking/waitlist", {"serviceId": service, "businessId": str(uuid4())}),
+                (f"/api/public/booking/waitlist/{item}", {}),
                 ("/api/public/consents", {"email": "guest@example.org", "kind": "terms", "documentVersion": "1"}),
                 ("/api/public/consents/withdraw", {"business": DEMO, "phone": "+7 999", "kind": "terms"}),
                 ("/api/public/questions", {"text": "Why?", "consent": True}),
