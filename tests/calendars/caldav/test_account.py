@@ -233,8 +233,8 @@ async def test_a_password_is_sent_to_no_stranger() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b'<!DOCTYPE a [<!ENTITY b "bbbbbbbbbb"><!ENTITY c "&b;&b;&b;&b;">]><a>&c;</a>',
-        b'<!DOCTYPE a SYSTEM "file:///etc/hostname"><a/>',
+        b'<!DOCTYPE a [<!ENTITY b "bb"><!ENTITY c "&b;&b;">]><multistatus xmlns="DAV:"><sync-token>&c;</sync-token></multistatus>',
+        b'<!DOCTYPE a SYSTEM "file:///a"><multistatus xmlns="DAV:"><sync-token>1</sync-token></multistatus>',
         b'<multistatus xmlns="DAV:"><sync-token>1</sync-token>' + b"<b/>" * 600_000 + b"</multistatus>",
         b"<a>",
         b"<a/>",

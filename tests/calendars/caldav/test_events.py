@@ -161,6 +161,7 @@ async def test_an_event_made_a_series_takes_place_once_again(
     found = await account.find(calendar, event.event_id)
     assert found is not None
     assert (found.kind, shown(found)) == (Kind.BUSY, ["2027-03-01T06:00/01T07:00"])
+    assert "RRULE" not in radicale.text(calendar, name)
 
 
 async def test_an_update_of_a_deleted_event_says_that_it_is_gone(

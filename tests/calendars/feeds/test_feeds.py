@@ -79,9 +79,11 @@ async def events_of(*lines: str, zone: str = "Europe/Berlin", own_zone: str | No
 )
 async def test_an_unchanged_feed_is_not_sent_again(sent: dict[str, str], asked: dict[str, str]) -> None:
     """ETag and Last-Modified are sent back, and 304 means that there is nothing to read (C-8, calendars 23)."""
+    answered: list[int] = []
 
     def answer(it: Asked) -> Reply:
         known = {name: it.headers[name] for name in ("if-none-match", "if-modified-since") if name in it.headers}
+        answered.append(304 if known == asked else 200)
         return Reply(304) if known == asked else Reply(200, sent, ONE)
 
     with Server(answer).running() as server:
@@ -93,6 +95,7 @@ async def test_an_unchanged_feed_is_not_sent_again(sent: dict[str, str], asked: 
         await feed.close()
     assert [len(each.events) for each in (first, second, third, anew)] == [1, 0, 0, 1]
     assert [each.unchanged for each in (first, second, third, anew)] == [False, True, True, False]
+    assert answered == [200, 304, 304, 200]
     assert (first.pages[0].whole, second.pages[0].whole) == (True, False)
 
 
