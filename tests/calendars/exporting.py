@@ -45,7 +45,9 @@ class Exporting:
         """What opens the shelves."""
         return providers_of({self.connections[name]: shelf for name, shelf in self.shelves.items()})
 
-    async def connect(self, name: str, provider: str = "caldav", *, exports: bool = True) -> UUID:
+    async def connect(
+        self, name: str, provider: str = "caldav", *, exports: bool = True, remote_id: str | None = None
+    ) -> UUID:
         """Connect a calendar of somebody's."""
         connection_id, calendar_id = uuid4(), uuid4()
 
@@ -58,7 +60,7 @@ class Exporting:
                 "resource_id": self.resources[name],
                 "provider": provider,
                 "index": keys.index_other("calendar account", str(connection_id)),
-                "remote_id": keys.seal("calendars.remote_id", calendar_id, f"calendar of {name}"),
+                "remote_id": keys.seal("calendars.remote_id", calendar_id, remote_id or f"calendar of {name}"),
                 "remote_index": keys.index_other("calendar", str(calendar_id)),
                 "name": keys.seal("calendars.name", calendar_id, f"The calendar of {name}"),
                 "exports": exports,

@@ -59,7 +59,7 @@ language sql stable as $$
                else false end
 $$;
 
--- Events of the outbox after which a calendar lacks something, in the order of their time.
+-- Bookings of which a calendar lacks something after what has happened last, in the order in which that has happened.
 create or replace function bookings_to_export(
     p_since timestamptz, p_after_at timestamptz, p_after_id uuid, p_limit integer
 ) returns table (business_id uuid, booking_id uuid, id uuid, occurred_at timestamptz)
@@ -70,6 +70,9 @@ language sql stable security definer set search_path = public, pg_temp as $$
        and (p_after_at is null or (e.occurred_at, e.id) > (p_after_at, p_after_id))
        and e.type like 'Appointment%'
        and exists (select from calendars k where k.business_id = e.business_id)
+       and not exists (select from outbox_events later
+                        where later.business_id = e.business_id and later.aggregate_id = e.aggregate_id
+                          and later.version > e.version)
        and exists (select from calendar_events_amiss(e.business_id, e.aggregate_id))
      order by e.occurred_at, e.id
      limit p_limit
