@@ -8,12 +8,23 @@ import pytest
 
 from calendars.crashing import Crash, Crashing
 from calendars.exporting import START, Exporting
-from calendars.shelves import Stored
+from calendars.shelves import Scripted, Stored
 from holdfast.administration.settings import Stage
+from holdfast.calendars.connections import ProviderName
 from holdfast.calendars.event_ids import event_id_of
 from holdfast.calendars.export import export_due, resume, want_all
 from holdfast.calendars.feed import feed
-from holdfast.calendars.port import CalendarGone, Mark, NeedsReconnect, QuotaExceeded, Refused, Unreachable
+from holdfast.calendars.port import (
+    CalendarGone,
+    Mark,
+    NeedsReconnect,
+    OwnEvent,
+    QuotaExceeded,
+    Refused,
+    Unreachable,
+)
+from holdfast.calendars.providers import Providers
+from holdfast.calendars.upkeep import exports_kept_up
 from holdfast.kernel.database import Database
 
 
@@ -406,3 +417,29 @@ async def test_google_is_not_called_while_its_flag_is_off(practice: Exporting) -
     await practice.book(name="ben")
     await practice.export()
     assert (practice.shelves["ben"].calls, practice.due()) == ([], 1)
+
+
+async def test_the_worker_exports_by_itself_until_it_ends(practice: Exporting) -> None:
+    """Beside its jobs the worker writes what is booked, and gives back at its end what is in flight (C-3)."""
+    shelf = practice.shelves["ana"]
+    written, arrived, never = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    shelf.after = lambda _: written.set()
+    async with exports_kept_up(practice.database, practice.providers, Stage.PROD):
+        await practice.book()
+        await asyncio.wait_for(written.wait(), 60)
+    assert shelf.times() == spans(0)
+
+    class Slow(Scripted):
+        async def put(self, remote_id: str, event: OwnEvent, etag: str | None) -> str | None:
+            arrived.set()
+            await never.wait()
+            return await super().put(remote_id, event, etag)
+
+    slow = Providers({ProviderName.CALDAV: lambda *_: Slow(shelf)})
+    async with exports_kept_up(practice.database, slow, Stage.PROD):
+        booking_id = await practice.book(2)
+        await asyncio.wait_for(arrived.wait(), 60)
+    leases = practice.tenant.sql("select lease from calendar_events where booking_id = %s", booking_id)
+    assert leases == [(None,)]
+    await practice.export()
+    assert shelf.times() == spans(0, 2)

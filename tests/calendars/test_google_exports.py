@@ -76,7 +76,7 @@ async def test_an_event_of_others_under_our_id_is_left_alone(exported: Exported)
 
 
 async def test_our_own_event_comes_back_and_nothing_happens(exported: Exported) -> None:
-    """What a look finds of our own events, in the version that was written, is no conflict and no write (C-4, calendars 3)."""
+    """Our own event, found by a look, blocks nothing, is no conflict and is not written again (C-4, calendars 3)."""
     booking_id = await booked(exported)
     with exported.counted() as writes:
         await exported.look()
@@ -84,16 +84,16 @@ async def test_our_own_event_comes_back_and_nothing_happens(exported: Exported) 
         await exported.look()
         await exported.export()
     assert writes == []
-    assert (await exported.practice.conflicts(), exported.practice.due()) == ([], 0)
+    assert (exported.busy(), await exported.practice.conflicts(), exported.practice.due()) == (0, [], 0)
 
 
 async def test_a_copy_of_our_event_is_nobodys_business(exported: Exported) -> None:
-    """A copy that carries our mark under another id is neither judged nor removed (C-4, calendars 4)."""
+    """A copy that carries our mark under another id blocks like any event, and is not removed (C-4, calendars 4)."""
     booking_id = await booked(exported)
     exported.calendar.copy(event_id_of(exported.practice.uuid(booking_id)), START + 5 * HOUR, START + 6 * HOUR)
     await exported.look()
     await compared(exported)
-    assert await exported.practice.conflicts() == []
+    assert (exported.busy(), await exported.practice.conflicts()) == (1, [])
     assert exported.starts() == [START, START + 5 * HOUR]
 
 
@@ -260,3 +260,16 @@ async def test_what_looks_and_exports_have_missed_is_mended_at_google(exported: 
     assert practice.states(lacking) == {"ana": "exported"}
     [conflict] = await practice.conflicts()
     assert (conflict["kind"], conflict["appointment"]["id"]) == ("moved", moved)
+
+
+async def test_a_deletion_is_found_though_the_calendar_was_read_anew(exported: Exported) -> None:
+    """Deleted while Google had forgotten the sync token, an event is missed by the look and found after it (C-5, calendars 7)."""
+    practice = exported.practice
+    booking_id = await booked(exported)
+    await exported.look()
+    exported.delete(booking_id)
+    exported.google.lists.forget()
+    await exported.look()
+    assert await practice.conflicts() == []
+    assert await reconcile_due(practice.database, exported.providers, Stage.PROD) == 1
+    assert [conflict["kind"] for conflict in await practice.conflicts()] == ["deleted"]

@@ -172,6 +172,11 @@ async def _tried(database: Database, provider: Provider, task: Task) -> _Next:
         await _failed(database, task, failure.code, DAY_SECONDS, tasks.GONE)
     except CalendarError as failure:
         await _failed(database, task, failure.code, patience.after_failure(task.row.failures + 1))
+    except asyncio.CancelledError:
+        # Done or not, the next worker finds out, and need not wait for our lease to end.
+        values = task.values()
+        await asyncio.shield(database.run(task.business_id, lambda tx: tx.run(_SQL["give_back"], values)))
+        raise
     except Exception as failure:
         if _is_ours(failure):
             raise

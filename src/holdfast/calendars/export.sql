@@ -134,7 +134,7 @@ update calendars set next_reconciliation_at = clock_timestamp() + make_interval(
 
 -- name: put_off_reconciliation
 update calendars set next_reconciliation_at = clock_timestamp() + make_interval(secs => %(seconds)s::float8)
- where business_id = %(business_id)s and id = %(calendar_id)s;
+ where business_id = %(business_id)s and id = %(calendar_id)s and exports;
 
 -- name: bookings_compared
 -- Those whose events were seen, and those whose events should have been.

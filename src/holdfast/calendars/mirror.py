@@ -34,6 +34,7 @@ from holdfast.calendars.port import (
     Unreachable,
 )
 from holdfast.calendars.providers import Providers
+from holdfast.calendars.reconciliation import reconcile_soon
 from holdfast.kernel.database import Database, Transaction
 from holdfast.kernel.errors import OutcomeUnknown, TryLater
 from holdfast.kernel.privacy import TenantKeys
@@ -169,6 +170,8 @@ async def _read(database: Database, provider: Provider, look: Look) -> None:
         await _store(tx, look, page, seen)
         if page.whole and not page.unchanged:
             await keep_events(tx, look.calendar.id, seen)
+            # Of ours that were deleted meanwhile such a look says nothing.
+            await reconcile_soon(tx, look.calendar.id)
         await end_overlaps(tx, look.calendar.id)
         # Where nothing has changed the old point is as good as the new one, and nothing has to be written.
         await looks.succeed(tx, look, look.sync_point if page.unchanged else page.sync_point)

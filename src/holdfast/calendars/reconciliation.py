@@ -88,6 +88,11 @@ async def reconcile(
     return False
 
 
+async def reconcile_soon(tx: Transaction, calendar_id: UUID) -> None:
+    """Have a calendar compared at the next opportunity."""
+    await tx.run(_SQL["put_off_reconciliation"], _turn(tx, calendar_id, 0.0))
+
+
 def _turn(tx: Transaction, calendar_id: UUID, seconds: float) -> dict[str, object]:
     return {"business_id": tx.business_id, "calendar_id": calendar_id, "seconds": seconds}
 

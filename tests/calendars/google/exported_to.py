@@ -6,17 +6,19 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from calendars.exporting import START, Exporting
-from calendars.google.adapter import looked, opened, tokens_of
+from calendars.google.adapter import tokens_of
 from calendars.google.fake import FakeGoogle
 from calendars.google.server import settings_of
 from calendars.google.store import Calendar, Json
+from holdfast.administration.settings import Stage
 from holdfast.calendars.connections import Connection, ConnectionState, ProviderName, put_tokens, set_state
 from holdfast.calendars.event_ids import event_id_of
 from holdfast.calendars.export import resume
 from holdfast.calendars.google import GoogleCalendar
 from holdfast.calendars.google_oauth import GoogleOAuth
 from holdfast.calendars.grants import StoredGrant
-from holdfast.calendars.port import Provider, Window
+from holdfast.calendars.mirror import sync
+from holdfast.calendars.port import Provider
 from holdfast.calendars.providers import Providers
 from holdfast.identity.permissions import Role
 from holdfast.kernel.database import Transaction
@@ -31,7 +33,6 @@ class Exported:
         """Take both together; `connect` connects them."""
         self.practice, self.google = practice, google
         self.calendar: Calendar = google.calendar()
-        self._sync_point: str | None = None
 
     @property
     def providers(self) -> Providers:
@@ -49,6 +50,7 @@ class Exported:
         practice = self.practice
         practice.tenant.sql("update calendars set exports = false where id = %s", practice.calendars["ana"])
         await practice.connect("ana", "google", remote_id=self.calendar.id)
+        practice.tenant.sql("update calendars set blocks = true where id = %s", practice.calendars["ana"])
         await practice.tenant.done(
             "PUT", "/api/admin/settings/gcal_integration_enabled", {"value": "prod"}, role=Role.OWNER
         )
@@ -74,14 +76,17 @@ class Exported:
         await self.practice.until_quiet(self.providers)
 
     async def look(self) -> None:
-        """Let a look at the calendar meet what has changed of our events."""
-        window = Window(int(START.timestamp()) - 86_400, int(START.timestamp()) + 396 * 86_400)
-        async with opened(self.google) as adapter:
-            _, events, self._sync_point = await looked(
-                adapter, self.calendar.id, self._sync_point, "Europe/Moscow", window
-            )
-        for event in events.values():
-            await self.practice.observe(event)
+        """Look at the calendar, as the worker does."""
+        practice = self.practice
+        business_id, calendar_id = practice.tenant.business_id, practice.calendars["ana"]
+        assert await sync(practice.database, self.providers, business_id, calendar_id, stage=Stage.PROD)
+
+    def busy(self) -> int:
+        """Return how many times the calendar blocks."""
+        [(count,)] = self.practice.tenant.sql(
+            "select count(*) from calendar_busy_intervals where calendar_id = %s", self.practice.calendars["ana"]
+        )
+        return int(count)
 
     def event(self, booking_id: str) -> Json:
         """Return the event of a booking."""
