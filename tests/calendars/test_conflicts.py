@@ -127,6 +127,8 @@ async def test_what_is_ignored_stays_until_the_booking_changes(practice: Exporti
     await practice.until_quiet()
     assert shelf.times() == left
     assert await practice.inbox() == []
+    # Another version, at the time that was decided about.
+    shelf.retitle(booking_id, "Something else")
     await practice.reschedule(booking_id, 6)
     await practice.until_quiet()
     assert [start for start, _ in shelf.times()] == [int((START + timedelta(hours=6)).timestamp())]
@@ -192,10 +194,17 @@ async def test_a_booking_that_is_moved_meanwhile_leaves_the_human_move_in_the_in
     assert start == int((START + timedelta(hours=6)).timestamp())
 
 
-async def test_a_cancelled_booking_takes_its_event_away_whatever_was_done_to_it(practice: Exporting) -> None:
+@pytest.mark.parametrize("deleted", [False, True])
+async def test_a_cancelled_booking_takes_its_event_away_whatever_was_done_to_it(
+    practice: Exporting, *, deleted: bool
+) -> None:
     """Cancelled while a conflict is open, a booking leaves no event and no open conflict (C-3, C-5)."""
     booking_id = await exported(practice)
-    await moved(practice, booking_id)
+    if deleted:
+        practice.shelves["ana"].delete(booking_id)
+        await practice.observe(practice.shelves["ana"].of(booking_id))
+    else:
+        await moved(practice, booking_id)
     await practice.cancel(booking_id)
     await practice.until_quiet()
     assert practice.shelves["ana"].times() == []
