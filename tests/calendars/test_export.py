@@ -111,6 +111,19 @@ async def test_a_calendar_that_begins_or_ceases_to_be_exported_to(practice: Expo
     assert await practice.inbox() == []
 
 
+async def test_a_calendar_that_may_not_be_written_to_any_more_is_left_as_it_is(practice: Exporting) -> None:
+    """What stands in a calendar of which the right to write is gone is not asked for in vain (C-3)."""
+    booking_id = await practice.book()
+    await practice.export()
+    practice.tenant.sql(
+        "update calendars set exports = false, access = 'read' where id = %s", practice.calendars["ana"]
+    )
+    await practice.cancel(booking_id)
+    calls = len(practice.shelves["ana"].calls)
+    await practice.until_quiet()
+    assert len(practice.shelves["ana"].calls) == calls
+
+
 async def test_a_title_that_a_person_has_changed_stays_and_the_event_follows(practice: Exporting) -> None:
     """Met with another version, the exporter looks, keeps what was added, and writes again (C-3, calendars 18)."""
     shelf = practice.shelves["ana"]

@@ -129,4 +129,5 @@ select k.id, k.connection_id, k.name, k.timezone, k.access, k.blocks, k.exports,
  order by k.id;
 
 -- name: calendar_figures
-select provider, connected, needs_reconnect, stopped, lag_seconds, last_success, exports_waiting from calendar_figures();
+select provider, connected, needs_reconnect, stopped, lag_seconds, last_success, exports_waiting, oldest_export_seconds
+  from calendar_figures();

@@ -69,7 +69,7 @@ with pairs as (
     union
     select e.business_id, e.calendar_id, e.booking_id from calendar_events e
 ), placed as (
-    select p.*, b.version, b.starts_at, b.ends_at, k.exports,
+    select p.*, b.version, b.starts_at, b.ends_at, k.exports, k.access = 'write' as writable,
            b.state in ('confirmed', 'completed', 'no_show') and b.service_id is not null as live,
            exists (select from claims c where c.business_id = p.business_id and c.booking_id = p.booking_id) as takes,
            exists (select from claims c where c.business_id = p.business_id and c.booking_id = p.booking_id
@@ -95,7 +95,7 @@ with pairs as (
                      and (e.booking_version, e.starts_at, e.ends_at)
                          is distinct from (p.version, p.starts_at, p.ends_at)
                 then concat('is as it was in version ', e.booking_version)
-                when e.state in ('wanted', 'exported', 'conflict')
+                when p.writable and e.state in ('wanted', 'exported', 'conflict')
                      and (not p.live
                           or p.takes and not p.takes_this
                           or p.takes_this and not p.exports and p.ends_at > statement_timestamp())

@@ -15,12 +15,14 @@ language sql stable as $$
 $$;
 
 -- For each calendar of a business whether the event of a booking belongs `there` or is to be `away`. What is past is
--- `left` as it is in a calendar that is exported to no longer, and where the places that it took are forgotten.
+-- `left` as it is in a calendar that is exported to no longer, and where the places that it took are forgotten; and so is
+-- everything in a calendar that we may not write to any more.
 create or replace function calendar_places(p_business_id uuid, p_booking_id uuid)
 returns table (calendar_id uuid, place text)
 language sql stable as $$
     select k.id,
-           case when b.state not in ('confirmed', 'completed', 'no_show') or b.service_id is null then 'away'
+           case when k.access <> 'write' then 'left'
+                when b.state not in ('confirmed', 'completed', 'no_show') or b.service_id is null then 'away'
                 when cardinality(b.occupied) = 0 then 'left'
                 when k.resource_id <> all (b.occupied) then 'away'
                 when k.exports then 'there'

@@ -19,6 +19,10 @@ _GAUGES = {
     ),
     "holdfast_calendar_last_success_timestamp_seconds": ("When any calendar was last seen", "last_success"),
     "holdfast_calendar_exports_waiting": ("Events that wait to be written", "exports_waiting"),
+    "holdfast_calendar_oldest_export_seconds": (
+        "For how long the event that is due longest has been due",
+        "oldest_export_seconds",
+    ),
 }
 
 

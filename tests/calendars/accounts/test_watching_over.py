@@ -145,6 +145,7 @@ async def test_the_figures_tell_how_calendars_are(owner: Owner) -> None:
     assert 100 <= figure(text, 'holdfast_calendar_lag_seconds{provider="google"}') < 160
     assert figure(text, 'holdfast_calendar_last_success_timestamp_seconds{provider="google"}') > 1_700_000_000
     assert figure(text, 'holdfast_calendar_exports_waiting{provider="google"}') == 0
+    assert figure(text, 'holdfast_calendar_oldest_export_seconds{provider="google"}') == 0
     assert figure(text, 'holdfast_calendar_connections{provider="google",state="connected"}') == 1
     assert figure(text, 'holdfast_calendar_syncs_total{outcome="ok",provider="google"}') >= 1
     assert figure(text, 'holdfast_calendar_syncs_total{outcome="quota_exceeded",provider="google"}') >= 1
