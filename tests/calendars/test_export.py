@@ -360,6 +360,32 @@ async def test_staff_hear_of_what_cannot_be_written(practice: Exporting) -> None
     assert (shelf.times(), await practice.inbox()) == (spans(0), [])
 
 
+async def test_an_event_that_never_will_do_holds_up_no_other(practice: Exporting) -> None:
+    """Over which a provider stumbles each time, an event waits behind the others of its calendar in the end (C-3)."""
+    shelf = practice.shelves["ana"]
+    poison = await practice.book()
+    await practice.book(2)
+    event_id = event_id_of(practice.uuid(poison))
+
+    def stumble(_name: str) -> None:
+        if shelf.calls[-1][1] == event_id:
+            raise Unreachable("an error of the provider")
+
+    shelf.before = stumble
+    for attempt in range(10):
+        assert shelf.times() == [], attempt
+        practice.tenant.sql(
+            "update calendar_events set next_attempt_at = now() where business_id = %s and next_attempt_at is not null",
+            practice.tenant.business_id,
+        )
+        await practice.export()
+    assert shelf.times() == spans(2)
+    await practice.book(4)
+    await practice.export()
+    assert shelf.times() == spans(2, 4)
+    assert await practice.inbox() == ["calendar_event_not_exported"]
+
+
 @pytest.mark.parametrize(
     ("failure", "state", "kind"),
     [

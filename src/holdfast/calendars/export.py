@@ -54,7 +54,7 @@ _OF_ONE = 50
 _CONNECTIONS = 8
 # Longer than all tries of one event can take.
 _LEASE_SECONDS = 300.0
-# After so many failures in a row staff hear of it; it goes on being tried.
+# After so many failures in a row staff hear of it; it goes on being tried, after all others (export_entrances.sql).
 _FAILURES = 10
 
 
@@ -204,9 +204,11 @@ async def _failed(database: Database, task: Task, code: str, seconds: float, kin
 
 
 async def _patient(database: Database, task: Task, failure: Unreachable) -> _Next:
-    """Leave a connection alone that does not answer, with all that it owes."""
+    """Leave a connection alone that does not answer, with all that it owes; not for one event that never will do."""
     seconds = patience.after_failure(task.row.failures + 1, failure.retry_after)
     await _failed(database, task, failure.code, seconds)
+    if task.row.failures + 1 >= _FAILURES and failure.retry_after is None:
+        return _Next.GO_ON
     connection_id = task.connection.id
     await database.run(task.business_id, lambda tx: _postpone(tx, connection_id, seconds))
     return _Next.LEAVE

@@ -81,14 +81,15 @@ language sql stable security definer set search_path = public, pg_temp as $$
 $$;
 
 -- What is due, in the order in which it became so; of one connection not too much at once. What a connection that does
--- not work owes waits until it does.
+-- not work owes waits until it does. What has failed ten times in a row, of which staff know, keeps nothing else from its
+-- turn any more: it comes last.
 create or replace function exports_due(p_limit integer, p_of_one integer)
 returns table (business_id uuid, connection_id uuid, calendar_id uuid, booking_id uuid)
 language sql volatile security definer set search_path = public, pg_temp as $$
     select d.business_id, d.connection_id, d.calendar_id, d.booking_id
-      from (select e.business_id, k.connection_id, e.calendar_id, e.booking_id, e.next_attempt_at,
+      from (select e.business_id, k.connection_id, e.calendar_id, e.booking_id, e.next_attempt_at, e.failures,
                    row_number() over (partition by e.business_id, k.connection_id
-                                          order by e.next_attempt_at, e.booking_id) as place
+                                          order by e.failures >= 10, e.next_attempt_at, e.booking_id) as place
               from calendar_events e
               join calendars k on k.business_id = e.business_id and k.id = e.calendar_id
               join calendar_connections c on c.business_id = k.business_id and c.id = k.connection_id
@@ -99,9 +100,10 @@ language sql volatile security definer set search_path = public, pg_temp as $$
                    select from calendars o
                      join calendar_events w on w.business_id = o.business_id and w.calendar_id = o.id
                     where o.business_id = k.business_id and o.connection_id = k.connection_id
-                      and w.error_code in ('unreachable', 'quota_exceeded') and w.next_attempt_at > clock_timestamp())) d
+                      and w.error_code in ('unreachable', 'quota_exceeded') and w.failures < 10
+                      and w.next_attempt_at > clock_timestamp())) d
      where d.place <= p_of_one
-     order by d.next_attempt_at, d.booking_id
+     order by d.failures >= 10, d.next_attempt_at, d.booking_id
      limit p_limit
 $$;
 
