@@ -2,6 +2,9 @@
 
 import asyncio
 import os
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import procrastinate
 import psycopg
@@ -9,9 +12,14 @@ import structlog
 from procrastinate import App, PsycopgConnector, RetryStrategy
 
 from holdfast import config, logs
+from holdfast.administration.settings import Stage
 from holdfast.availability.zone_records import record_zones
 from holdfast.booking import jobs, measures
 from holdfast.booking.sealing import BLOCK_REASONS, SEALING
+from holdfast.calendars.channels import renew_channels
+from holdfast.calendars.mirror import keep_up
+from holdfast.calendars.providers import Providers, openings
+from holdfast.calendars.settings import CalendarSettings
 from holdfast.crm.feed import feed
 from holdfast.identity import attempts, write_limits
 from holdfast.kernel import backfills
@@ -28,9 +36,13 @@ BACKFILLS: tuple[backfills.Backfill, ...] = (SEALING, CHAINING, BLOCK_REASONS)
 _STALLED_SECONDS = 120
 # Less than the supervisor waits before it kills.
 _DRAIN_SECONDS = 7
+# Jobs that wait for a provider must not keep those from their turn that end holds.
+_JOBS_AT_ONCE = 4
+# Of which calendars use no more than half at any moment: they hold one only while a page is stored.
+_CONNECTIONS = 12
 
 
-def build(database: Database, dsn: str) -> App:
+def build(database: Database, dsn: str, providers: Providers, calendars: CalendarSettings, stage: Stage) -> App:
     """Return the jobs with their schedules, bound to a database."""
     app = App(connector=PsycopgConnector(conninfo=dsn))
     # Without a retry, a job that is running at a shutdown would be given up.
@@ -63,6 +75,14 @@ def build(database: Database, dsn: str) -> App:
             await write_limits.forget(tx)
             await attempts.forget(tx)
 
+    # A provider tells nobody whom it cannot reach under https.
+    if calendars.public_url is not None and calendars.public_url.startswith("https://"):
+
+        @app.periodic(cron="*/10 * * * *")
+        @app.task(name="renew_channels", queueing_lock="renew_channels", lock="renew_channels", retry=retry)
+        async def renew(timestamp: int) -> None:  # noqa: ARG001
+            await renew_channels(database, providers, stage)
+
     @app.periodic(cron="* * * * *")
     @app.task(name="revive_stalled", queueing_lock="revive_stalled", pass_context=True, retry=retry)
     async def revive_stalled(context: procrastinate.JobContext, timestamp: int) -> None:  # noqa: ARG001
@@ -79,16 +99,39 @@ def build(database: Database, dsn: str) -> App:
     return app
 
 
-async def run(dsn: str, keyring: Keyring, *, pooler: bool = False, backfill_rows_per_second: int = 1_000) -> None:
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Do something else than jobs at the same time, until the body ends."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def run(
+    dsn: str,
+    keyring: Keyring,
+    calendars: CalendarSettings,
+    stage: Stage,
+    *,
+    pooler: bool = False,
+    backfill_rows_per_second: int = 1_000,
+) -> None:
     """Work until SIGTERM or SIGINT; a job in progress is finished or goes back to the queue.
+
+    Calendars are looked at beside the jobs, since a first look may take minutes and the time of a job ends.
 
     Raises OperationalError when the database goes away: whoever started the worker starts it again.
     """
-    database = Database(dsn, min_connections=1, max_connections=4, pooler=pooler, keyring=keyring)
+    database = Database(dsn, min_connections=1, max_connections=_CONNECTIONS, pooler=pooler, keyring=keyring)
     await database.open()
     await database.check_role()
     measures.follow_pool(database)
-    app = build(database, dsn)
+    providers = Providers(openings(calendars, database))
+    app = build(database, dsn, providers, calendars, stage)
     try:
         async with database.transaction() as tx:
             await record_zones(tx)
@@ -98,9 +141,10 @@ async def run(dsn: str, keyring: Keyring, *, pooler: bool = False, backfill_rows
         async with (
             Publication("worker", folder_of_supervisor()).kept(),
             backfills.kept_running(database, BACKFILLS, rows_per_second=backfill_rows_per_second),
+            _beside(keep_up(database, providers, stage)),
             app.open_async(),
         ):
-            await app.run_worker_async(concurrency=2, shutdown_graceful_timeout=_DRAIN_SECONDS)
+            await app.run_worker_async(concurrency=_JOBS_AT_ONCE, shutdown_graceful_timeout=_DRAIN_SECONDS)
     except procrastinate.exceptions.ConnectorException as lost:
         raise psycopg.OperationalError("the worker has lost its connection to the database") from lost
     finally:
@@ -121,5 +165,12 @@ def main() -> None:
     asyncio.run(Keyring(master_key, settings.dsn).check())
     dsn = config.application_dsn(settings, settings.dsn)
     keyring = Keyring(master_key, dsn, refresh_seconds=settings.key_refresh_seconds)
-    rate = settings.backfill_rows_per_second
-    asyncio.run(run(dsn, keyring, pooler=settings.pooler, backfill_rows_per_second=rate))
+    work = run(
+        dsn,
+        keyring,
+        settings.calendars,
+        Stage(settings.stage),
+        pooler=settings.pooler,
+        backfill_rows_per_second=settings.backfill_rows_per_second,
+    )
+    asyncio.run(work)
