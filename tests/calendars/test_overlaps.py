@@ -5,8 +5,9 @@ from uuid import UUID
 
 from booking.opened import HOUR_SECONDS, START, violations
 from calendars.scripted import Connected, event
+from holdfast.availability.ics.times import Span
 from holdfast.booking.contacts import Guest
-from holdfast.calendars.port import Kind, Page
+from holdfast.calendars.port import Kind, Page, RemoteEvent
 
 GUEST = Guest("guest@example.org")
 
@@ -61,6 +62,10 @@ async def test_an_event_that_moves_over_the_same_booking_is_the_same_conflict(of
     calendar_id = await office.add_calendar()
     first, second = await book(office, 0), await book(office, 1)
     await office.look(calendar_id, changed(event("over", 0)))
+    half = RemoteEvent("over", "over", Kind.BUSY, (Span(START + 1_800, START + HOUR_SECONDS),))
+    await office.look(calendar_id, changed(half))
+    told = office.sql("select remote_starts_at from calendar_conflicts where business_id = %s", office.business_id)
+    assert [start.timestamp() for (start,) in told] == [START + 1_800]
     await office.look(calendar_id, changed(event("over", 0, 1)))
     assert conflicts(office) == [("overlap", first, "open", 0), ("overlap", second, "open", 1)]
     await office.look(calendar_id, changed(event("over", 1)))
