@@ -75,14 +75,6 @@ def build(database: Database, dsn: str, providers: Providers, calendars: Calenda
             await write_limits.forget(tx)
             await attempts.forget(tx)
 
-    # A provider tells nobody whom it cannot reach under https.
-    if calendars.public_url is not None and calendars.public_url.startswith("https://"):
-
-        @app.periodic(cron="*/10 * * * *")
-        @app.task(name="renew_channels", queueing_lock="renew_channels", lock="renew_channels", retry=retry)
-        async def renew(timestamp: int) -> None:  # noqa: ARG001
-            await renew_channels(database, providers, stage)
-
     @app.periodic(cron="* * * * *")
     @app.task(name="revive_stalled", queueing_lock="revive_stalled", pass_context=True, retry=retry)
     async def revive_stalled(context: procrastinate.JobContext, timestamp: int) -> None:  # noqa: ARG001
@@ -96,7 +88,21 @@ def build(database: Database, dsn: str, providers: Providers, calendars: Calenda
     async def forget_finished(context: procrastinate.JobContext, timestamp: int) -> None:  # noqa: ARG001
         await context.app.job_manager.delete_old_jobs(nb_hours=72)
 
+    _add_calendar_jobs(app, database, providers, calendars, stage)
     return app
+
+
+def _add_calendar_jobs(
+    app: App, database: Database, providers: Providers, calendars: CalendarSettings, stage: Stage
+) -> None:
+    retry = RetryStrategy(max_attempts=5, exponential_wait=2)
+    # A provider tells nobody whom it cannot reach under https.
+    if calendars.public_url is not None and calendars.public_url.startswith("https://"):
+
+        @app.periodic(cron="*/10 * * * *")
+        @app.task(name="renew_channels", queueing_lock="renew_channels", lock="renew_channels", retry=retry)
+        async def renew(timestamp: int) -> None:  # noqa: ARG001
+            await renew_channels(database, providers, stage)
 
 
 @asynccontextmanager
