@@ -20,6 +20,7 @@ from holdfast.calendars.channels import renew_channels
 from holdfast.calendars.mirror import keep_up
 from holdfast.calendars.providers import Providers, openings
 from holdfast.calendars.settings import CalendarSettings
+from holdfast.calendars.upkeep import exports_kept_up
 from holdfast.crm.feed import feed
 from holdfast.identity import attempts, write_limits
 from holdfast.kernel import backfills
@@ -148,6 +149,7 @@ async def run(
             Publication("worker", folder_of_supervisor()).kept(),
             backfills.kept_running(database, BACKFILLS, rows_per_second=backfill_rows_per_second),
             _beside(keep_up(database, providers, stage)),
+            exports_kept_up(database, providers, stage),
             app.open_async(),
         ):
             await app.run_worker_async(concurrency=_JOBS_AT_ONCE, shutdown_graceful_timeout=_DRAIN_SECONDS)

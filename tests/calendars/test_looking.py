@@ -146,7 +146,8 @@ async def test_a_calendar_that_fails_keeps_nobody_from_their_turn(
             connection_id = await office.connect(scripted=scripted)
             ids.append(await office.add_calendar(str(number), connection_id=connection_id))
         assert await look_at_all(office) == 3
-        assert [office.calendar(each, "failures") for each in ids] == [(1,), (1,), (0,)]
+        told = [office.calendar(each, "failures, error_code") for each in ids]
+        assert told == [(1, "unreachable"), (1, "unexpected"), (0, None)]
         assert office.hours() == [1]
 
 

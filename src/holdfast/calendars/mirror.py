@@ -51,6 +51,12 @@ _PAUSE_SECONDS = 5.0
 _BUSY = "busy"
 
 
+class _Unforeseen(CalendarError):
+    """Something in us has failed, not at the provider."""
+
+    code = "unexpected"
+
+
 async def sync(database: Database, providers: Providers, business_id: UUID, calendar_id: UUID, *, stage: Stage) -> bool:
     """Look at a calendar and mirror what has changed there; False, at once, when somebody else does or nobody may.
 
@@ -80,7 +86,7 @@ async def sync(database: Database, providers: Providers, business_id: UUID, cale
         [*_, place] = traceback.extract_tb(failure.__traceback__)
         where = f"{place.filename.rpartition('/')[2]}:{place.lineno}"
         log.error("calendar_look_failed", error=type(failure).__name__, where=where, calendar_id=str(calendar_id))  # noqa: TRY400 - no text
-        await _failed(database, begun, CalendarError("unexpected"))
+        await _failed(database, begun, _Unforeseen("it broke while it was read"))
     return True
 
 
