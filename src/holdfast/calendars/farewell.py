@@ -62,7 +62,7 @@ async def say_farewell(
             "Messages about changes could not be stopped; they end within days, and are not believed"
         )
     if farewell.events_left:
-        farewell.problems.append(f"{farewell.events_left} events could not be removed from the calendar")
+        farewell.problems.append(f"Events that could not be removed from the calendar: {farewell.events_left}")
     return farewell
 
 
