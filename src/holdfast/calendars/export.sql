@@ -35,9 +35,16 @@ select b.id
  order by b.id;
 
 -- name: resume_exports
+-- All by as much as makes the last of them due, so that they keep their order.
+with owed as (
+    select greatest(max(w.next_attempt_at) - clock_timestamp(), interval '0') as ahead
+      from calendar_events w
+      join calendars c on c.business_id = w.business_id and c.id = w.calendar_id
+     where w.business_id = %(business_id)s and c.connection_id = %(connection_id)s
+)
 update calendar_events e
-   set next_attempt_at = least(e.next_attempt_at, clock_timestamp()), failures = 0
-  from calendars k
+   set next_attempt_at = e.next_attempt_at - owed.ahead, failures = 0
+  from calendars k, owed
  where k.business_id = e.business_id and k.id = e.calendar_id and k.connection_id = %(connection_id)s
    and e.business_id = %(business_id)s and e.next_attempt_at is not null;
 

@@ -67,6 +67,12 @@ async def test_a_withdrawn_access_makes_nothing_twice(owner: Owner) -> None:
     assert len(owner.google.calls) == asked
     assert (await owner.only())["exportsWaiting"] == 3
 
+    # However long they have been put off.
+    owner.tenant.sql(
+        "update calendar_events set next_attempt_at = next_attempt_at + interval '1 hour', failures = 5"
+        " where business_id = %s and next_attempt_at is not null",
+        owner.tenant.business_id,
+    )
     before = len(written(owner))
     connection_id = (await owner.only())["id"]
     assert str(await owner.connect()) == connection_id
@@ -120,6 +126,11 @@ async def test_choosing_another_calendar_moves_appointments_there(owner: Owner) 
     await practice.book()
     await practice.export(providers_of(owner))
     assert len(events(owner)) == 1
+    # Longer ago than the exporter looks back.
+    owner.tenant.sql(
+        "update outbox_events set occurred_at = occurred_at - interval '1 day' where business_id = %s",
+        owner.tenant.business_id,
+    )
     second = "second@group.calendar.test"
     assert (await choose(owner, PRIMARY, exports=False)).status_code == 200
     assert (await choose(owner, second, exports=True)).status_code == 200
