@@ -310,6 +310,21 @@ async def test_what_is_gone_or_broken_keeps_blocking_and_is_told(
     assert (office.hours(), office.inbox()) == ([0, 1], [])
 
 
+async def test_a_calendar_that_is_stale_is_told_until_it_answers(office: Connected) -> None:
+    """Staff hear of a calendar that blocks and has not been seen for too long, not before; an answer settles it (C-6)."""
+    calendar_id = await office.add_calendar()
+    await office.look(calendar_id, whole(event("a", 0)))
+    await office.look(calendar_id, Unreachable("away"))
+    assert office.inbox() == []
+    office.sql(
+        "update calendars set last_success_at = last_success_at - interval '61 minutes' where id = %s", calendar_id
+    )
+    await office.look(calendar_id, Unreachable("away"))
+    assert office.inbox() == [("calendar_stale", calendar_id)]
+    await office.look(calendar_id, changed())
+    assert office.inbox() == []
+
+
 async def test_what_only_tells_busy_time_is_asked_together(office: Connected) -> None:
     """All such calendars of a connection are asked in one go; one that could not be told stays as it was (calendars 12)."""
     known, unknown = [await office.add_calendar(name, access="free_busy") for name in ("a", "b")]

@@ -6,7 +6,12 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from holdfast.administration import settings
-from holdfast.administration.settings import CALENDAR_TENTATIVE, GCAL_INTEGRATION, Stage
+from holdfast.administration.settings import (
+    CALENDAR_FRESHNESS_MINUTES,
+    CALENDAR_TENTATIVE,
+    GCAL_INTEGRATION,
+    Stage,
+)
 from holdfast.calendars import patience, tasks
 from holdfast.calendars.connections import (
     Calendar,
@@ -197,6 +202,11 @@ async def fail(database: Database, look: Look, failure: CalendarError) -> None:
             await raise_item(tx, tasks.GONE, calendar.id, Severity.URGENT)
         elif isinstance(failure, FeedBroken):
             await raise_item(tx, tasks.UNREADABLE, calendar.id, Severity.WARNING)
+        since = calendar.last_success_at or look.connection.connected_at
+        minutes = int(await settings.read(tx, CALENDAR_FRESHNESS_MINUTES))
+        # From here on its times are hidden, or kept at the risk of the business.
+        if calendar.blocks and datetime.now(UTC) - since > timedelta(minutes=minutes):
+            await raise_item(tx, tasks.STALE, calendar.id, Severity.WARNING, since=since)
 
 
 async def give_back(database: Database, looks: Sequence[Look]) -> None:
