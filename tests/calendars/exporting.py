@@ -61,7 +61,7 @@ class Exporting:
                 "provider": provider,
                 "index": keys.index_other("calendar account", str(connection_id)),
                 "remote_id": keys.seal("calendars.remote_id", calendar_id, remote_id or f"calendar of {name}"),
-                "remote_index": keys.index_other("calendar", str(calendar_id)),
+                "remote_index": keys.index_other("calendar", remote_id or str(calendar_id)),
                 "name": keys.seal("calendars.name", calendar_id, f"The calendar of {name}"),
                 "exports": exports,
             }
@@ -153,7 +153,7 @@ class Exporting:
         """Export until nothing is due, as if all that was put off had its turn."""
         for _ in range(20):
             self.tenant.sql(
-                "update calendar_events set next_attempt_at = now(), lease = null, leased_until = null"
+                "update calendar_events set next_attempt_at = now(), leased_until = case when lease is not null then now() end"
                 " where business_id = %s and next_attempt_at is not null",
                 self.tenant.business_id,
             )

@@ -10,9 +10,11 @@ from calendars.exporting import CONFLICTS, OWNER, START, Exporting
 from calendars.google.exported_to import Exported
 from calendars.google.fake import FakeGoogle
 from holdfast.administration.settings import Stage
+from holdfast.calendars import accounts
 from holdfast.calendars.event_ids import event_id_of
 from holdfast.calendars.export import export_due
 from holdfast.calendars.reconciliation import reconcile_due
+from holdfast.kernel.audit import CONSOLE
 
 HOUR = timedelta(hours=1)
 
@@ -63,6 +65,35 @@ async def test_an_insert_that_times_out_is_retried_into_one_event(exported: Expo
     await exported.practice.reschedule(booking_id, 2)
     await exported.export()
     assert exported.starts() == [START + 2 * HOUR]
+
+
+async def test_what_was_removed_on_leaving_comes_back_with_the_calendar(exported: Exported) -> None:
+    """Disconnected with its events and connected again, a calendar has them again, and nobody is asked (C-1, C-3)."""
+    practice = exported.practice
+    booking_id = await booked(exported)
+    connection_id = practice.connections["ana"]
+    left = await practice.database.run(
+        practice.tenant.business_id, lambda tx: accounts.disconnect(tx, connection_id, CONSOLE)
+    )
+    async with exported.providers.opened(practice.tenant.business_id, left.connection) as provider:
+        for event in left.events:
+            await provider.remove(event.remote_id, event.event_id, event.etag)
+    assert exported.starts() == []
+    await exported.connect()
+    await exported.export()
+    assert (practice.states(booking_id), exported.starts()) == ({"ana": "exported"}, [START])
+    assert await practice.conflicts() == []
+
+
+async def test_what_was_deleted_before_we_knew_of_it_is_put_before_staff(exported: Exported) -> None:
+    """Deleted by a person while we do not know that our insert was done, an event is not made again (C-5, calendars 19)."""
+    exported.google.faults.cut(after=True, only="calendar.events.insert")
+    booking_id = await exported.practice.book()
+    await exported.export()
+    exported.delete(booking_id)
+    await exported.until_quiet()
+    assert [conflict["kind"] for conflict in await exported.practice.conflicts()] == ["deleted"]
+    assert exported.starts() == []
 
 
 async def test_an_event_of_others_under_our_id_is_left_alone(exported: Exported) -> None:

@@ -78,11 +78,16 @@ select i.kind, i.subject_id
 delete from calendar_connections where business_id = %(business_id)s and id = %(id)s;
 
 -- name: events_to_come
+-- Not those that another connection of the same calendar stands for as well.
 select k.id as calendar_id, e.event_id, e.etag
   from calendar_events e
   join calendars k on k.business_id = e.business_id and k.id = e.calendar_id
  where e.business_id = %(business_id)s and k.connection_id = %(connection_id)s
    and e.state in ('exported', 'conflict') and e.ends_at > clock_timestamp()
+   and not exists (select from calendars o
+                     join calendar_places(e.business_id, e.booking_id) p on p.calendar_id = o.id
+                    where o.business_id = k.business_id and o.remote_id_index = k.remote_id_index
+                      and o.connection_id <> k.connection_id and p.place = 'there')
  order by e.starts_at, e.event_id;
 
 -- name: account_is_shared

@@ -37,7 +37,9 @@ def may_connect(address: Address, *, private_networks: bool) -> bool:
     never = never or any(meant in network for network in _NOBODYS)
     if never or (meant.is_reserved and not meant.is_loopback):
         return False
-    return private_networks or meant.is_global
+    # Of a site of old (RFC 3879), which Python takes for global.
+    is_of_a_site = isinstance(meant, IPv6Address) and meant.is_site_local
+    return private_networks or (meant.is_global and not is_of_a_site)
 
 
 def _meant(address: Address) -> Address:

@@ -175,7 +175,7 @@ async def _tried(database: Database, provider: Provider, task: Task) -> _Next:
     except asyncio.CancelledError:
         # Done or not, the next worker finds out, and need not wait for our lease to end.
         values = task.values()
-        await asyncio.shield(database.run(task.business_id, lambda tx: tx.run(_SQL["give_back"], values)))
+        await asyncio.shield(database.run(task.business_id, lambda tx: tx.run(_SQL["let_go"], values)))
         raise
     except Exception as failure:
         if _is_ours(failure):

@@ -56,7 +56,7 @@ update calendar_events
    set lease = %(lease)s, leased_until = clock_timestamp() + make_interval(secs => %(seconds)s::float8)
  where business_id = %(business_id)s and calendar_id = %(calendar_id)s and booking_id = %(booking_id)s
    and next_attempt_at <= clock_timestamp() and (leased_until is null or leased_until <= clock_timestamp())
-returning state, etag, failures, error_code;
+returning new.state, new.etag, new.failures, new.error_code, old.lease is not null as interrupted;
 
 -- name: booking_to_export
 select b.version, b.starts_at, b.ends_at, z.timezone, coalesce(s.name, '') as title,
@@ -111,6 +111,12 @@ update calendar_events
 -- name: give_back
 -- It stays due as it was.
 update calendar_events set lease = null, leased_until = null
+ where business_id = %(business_id)s and calendar_id = %(calendar_id)s and booking_id = %(booking_id)s
+   and lease = %(lease)s;
+
+-- name: let_go
+-- Anybody may take it up, and sees that what was begun may have been done.
+update calendar_events set leased_until = clock_timestamp()
  where business_id = %(business_id)s and calendar_id = %(calendar_id)s and booking_id = %(booking_id)s
    and lease = %(lease)s;
 

@@ -16,24 +16,32 @@ $$;
 
 -- For each calendar of a business whether the event of a booking belongs `there` or is to be `away`. What is past is
 -- `left` as it is in a calendar that is exported to no longer, and where the places that it took are forgotten; and so is
--- everything in a calendar that we may not write to any more.
+-- everything in a calendar that we may not write to any more. What would be `away` is `elsewhere` where the same calendar is
+-- connected once more, and the event belongs there by that connection: it is not ours to take out.
 create or replace function calendar_places(p_business_id uuid, p_booking_id uuid)
 returns table (calendar_id uuid, place text)
 language sql stable as $$
-    select k.id,
+with placed as (
+    select k.id, k.remote_id_index,
            case when k.access <> 'write' then 'left'
                 when b.state not in ('confirmed', 'completed', 'no_show') or b.service_id is null then 'away'
                 when cardinality(b.occupied) = 0 then 'left'
                 when k.resource_id <> all (b.occupied) then 'away'
                 when k.exports then 'there'
                 when b.ends_at <= statement_timestamp() then 'left'
-                else 'away' end
+                else 'away' end as place
       from (select o.*, array(select c.resource_id from claims c
                                 join resources r on r.business_id = c.business_id and r.id = c.resource_id
                                                 and r.kind <> 'pool'
                                where c.business_id = o.business_id and c.booking_id = o.id) as occupied
               from bookings o where o.business_id = p_business_id and o.id = p_booking_id) b
       join calendars k on k.business_id = b.business_id
+)
+select p.id,
+       case when p.place = 'away' and exists (select from placed o
+                                               where o.remote_id_index = p.remote_id_index and o.place = 'there')
+            then 'elsewhere' else p.place end
+  from placed p
 $$;
 
 -- The calendars in which the event of a booking is not as it should be, though nothing is due there.
@@ -48,6 +56,7 @@ language sql stable as $$
      where e.next_attempt_at is null
        and case p.place
                when 'away' then e.state <> 'removed'
+               when 'elsewhere' then e.state <> 'removed'
                when 'there' then
                    case when e.state is null then true
                         -- Left to staff, unless the booking has been moved since.

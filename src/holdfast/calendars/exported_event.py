@@ -28,17 +28,29 @@ DAY_SECONDS = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What is noted of an event: how the calendar has it, and how often writing it has failed."""
+    """What is noted of an event: how the calendar has it, and how often writing it has failed.
+
+    `interrupted`: whoever had the lease before has not said what became of it.
+    """
 
     state: str
     etag: str | None
     failures: int
     error_code: str | None
+    interrupted: bool
+
+    @property
+    def is_untried(self) -> bool:
+        """Tell that nobody has written it since its calendar is connected, nor tried to."""
+        return self.state == "wanted" and self.error_code is None and not self.interrupted
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A booking as it is; `place` says whether its event belongs `there`, is to be `away`, or is `left` as it is."""
+    """A booking as it is; `place` says whether its event belongs `there`, is to be `away`, or is `left` as it is.
+
+    `elsewhere`: it is another connection's to write into the very same calendar.
+    """
 
     version: int
     starts_at: datetime
@@ -90,6 +102,8 @@ async def bring(database: Database, provider: Provider, task: Task) -> None:
         await _write(database, provider, task)
     elif task.wanted.place == "away":
         await _remove(database, provider, task)
+    elif task.wanted.place == "elsewhere":
+        await database.run(task.business_id, _removed(task))
     else:
         await database.run(task.business_id, lambda tx: tx.run(_SQL["note_nothing"], task.values()))
 
@@ -125,8 +139,9 @@ def _judged(task: Task, seen: RemoteEvent | None, *, made: bool) -> Callable[[Tr
         known = await conflicts.know(tx, task.at, seen)
         assert known is not None, "whoever holds the lease on a row sees it"
         if seen is None or seen.kind is Kind.GONE:
-            # Deleted by a person, unless we have done it ourselves or staff want it back.
-            if known.decided or (made and task.row.state == "removed"):
+            # Deleted by a person, unless staff want it back or we have done it ourselves, and be it before the calendar
+            # was taken out and connected again.
+            if known.decided or (made and (task.row.state == "removed" or task.row.is_untried)):
                 return True
             await conflicts.found(tx, task.at, known.version, None)
             return False
