@@ -11,6 +11,7 @@ import pytest
 from booking.served import SLUG, Clients, instant, new_key, problem
 from booking.staffed import StaffClients
 from calendars.watched import connect, disconnect, look
+from holdfast.booking.pages.texts import TEXTS
 
 SLOTS, RESERVE = "/api/public/booking/slots", "/api/booking/reserve"
 PAGE = f"/{SLUG}/booking/slot"
@@ -121,7 +122,9 @@ def test_a_change_of_the_policy_holds_at_once(
 def test_the_page_says_check_later(
     clients: Clients, day: date, connected: Connect, language: str, later: str, join: str, title: str
 ) -> None:
-    """The page tells whose times are not known and leads to the waitlist, in both languages (C-6, U-4)."""
+    """The page tells whose times are not known instead of that there are none, and leads to the waitlist, in both
+    languages (C-6, U-4).
+    """
     slot = clients.slots("couple-session", day)[0]
     query = {"service": "couple-session", "day": str(day), "lang": language}
     assert join not in clients.http.get(PAGE, params=query).text
@@ -130,6 +133,7 @@ def test_the_page_says_check_later(
     assert later in shown
     assert join in shown
     assert "/booking/slot/waitlist?" in shown
+    assert TEXTS[language]["no_slots"] not in shown
 
     form = {"service": "couple-session", "start": str(int(instant(slot["start"]).timestamp())), "key": new_key()}
     refused = clients.http.post(f"{PAGE}/hold", data=form, params={"lang": language})

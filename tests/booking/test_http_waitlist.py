@@ -261,15 +261,17 @@ def test_the_page_of_the_waitlist(
         ("from", "soon"),
         ("to", "2020-01-01"),
         ("to", "9998-01-01"),
+        ("from", "2020-01-01"),
         ("phone", "x" * 40),
     ],
 )
 def test_a_form_of_the_waitlist_that_is_wrong(clients: Clients, day: date, name: str, value: str) -> None:
     """A form that cannot be taken is shown again with what was typed, and nobody waits by it (H-1, U-4)."""
     typed = {"service": "intro-call", "from": str(day), "to": str(day), "email": new_email(), "name": '"><b>'}
-    answer = clients.http.post(PAGE, data=typed | {name: value})
+    answer = clients.http.post(PAGE, data=typed | {name: value}, params={"lang": "en"})
     assert answer.status_code == 400
     assert 'role="alert"' in answer.text
+    assert ("Please check the days" in answer.text) is (name in ("from", "to"))
     assert "<b>" not in answer.text
     assert typed["name"] in unescape(answer.text)
     assert clients.http.get(PAGE, params={"service": "nothing"}).status_code == 404

@@ -348,7 +348,7 @@ def test_the_page_is_allowed_nothing(running: Instance) -> None:
 
 @pytest.mark.skipif(chromium() is None, reason="NOT LOOKED AT: there is no chromium on the PATH")
 @pytest.mark.parametrize("language", list(TEXTS))
-@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 900)])
+@pytest.mark.parametrize(("width", "height"), [(320, 844), (390, 844), (1280, 900)])
 def test_nothing_hangs_over_the_edge(
     running: Instance, browser: Browser, tmp_path: Path, language: str, width: int, height: int
 ) -> None:

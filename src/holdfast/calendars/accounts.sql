@@ -126,10 +126,12 @@ select c.id, c.resource_id, c.provider, c.state, c.account, c.address, c.error_c
 select k.id, k.connection_id, k.name, k.timezone, k.access, k.blocks, k.exports, k.next_sync_at, k.last_attempt_at,
        k.last_success_at, k.failures, k.error_code, k.events_seen,
        extract(epoch from statement_timestamp() - k.last_success_at)::float8 as lag_seconds,
+       extract(epoch from statement_timestamp() - coalesce(k.last_success_at, c.connected_at))::float8 as unknown_seconds,
        (select max(h.expires_at) from calendar_channels h
          where h.business_id = k.business_id and h.calendar_id = k.id and h.remote_resource is not null
            and h.expires_at > statement_timestamp()) as told_until
   from calendars k
+  join calendar_connections c on c.business_id = k.business_id and c.id = k.connection_id
  where k.business_id = %(business_id)s and k.connection_id = any (%(connection_ids)s::uuid[])
  order by k.id;
 

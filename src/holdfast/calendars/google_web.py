@@ -81,17 +81,13 @@ async def connect_google(request: Call) -> Response[bytes]:
 @get(
     "/api/admin/integrations/google-calendar/callback",
     guards=[Needs(Permission.CONNECT_CALENDARS)],
+    exception_handlers={UserError: show_problem},
     opt=documented(query=("state", "code", "error"), answers=ConnectedView, security="StaffKey"),
 )
 async def google_callback(request: Call) -> Response[bytes] | Response[str]:
     """Connect the account for which an owner comes back from Google, as whom they left; a browser is shown a page."""
-    if not wants_page(request):
-        return json_response(ConnectedView(connection_id=await _come_back(request)))
-    try:
-        await _come_back(request)
-    except UserError as error:
-        return show_problem(request, error)
-    return show_connected(request)
+    connection_id = await _come_back(request)
+    return show_connected(request) if wants_page(request) else json_response(ConnectedView(connection_id=connection_id))
 
 
 @post(

@@ -17,7 +17,10 @@ _SQL = load("holdfast.calendars", "accounts.sql")
 
 @dataclass(frozen=True, slots=True)
 class CalendarState:
-    """A calendar of an account; `lag_seconds` since it was last seen, None while it never was."""
+    """A calendar of an account; `lag_seconds` since it was last seen, None while it never was.
+
+    `unknown_seconds` since then, or else since it was connected: what the freshness of the business is held against.
+    """
 
     id: UUID
     connection_id: UUID
@@ -33,6 +36,7 @@ class CalendarState:
     error_code: str | None
     events_seen: int | None
     lag_seconds: float | None
+    unknown_seconds: float
     # Until when the provider tells of changes by itself.
     told_until: datetime | None
 

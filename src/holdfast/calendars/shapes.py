@@ -158,7 +158,6 @@ def connection_view(connection: ConnectionOverview, policy: Policy) -> Connectio
     seen = [calendar.last_success_at for calendar in used]
     lags = [calendar.lag_seconds for calendar in used]
     works = connection.state is ConnectionState.CONNECTED
-    stale_after = policy.freshness_minutes * 60
     failing = [calendar.error_code for calendar in used if calendar.error_code is not None]
     error_code = connection.error_code or (failing[0] if failing else None)
     return ConnectionView(
@@ -175,14 +174,10 @@ def connection_view(connection: ConnectionOverview, policy: Policy) -> Connectio
         last_sync_at=min((at for at in seen if at is not None), default=None) if None not in seen else None,
         next_sync_at=min((calendar.next_sync_at for calendar in used), default=None) if works else None,
         lag_seconds=max((int(lag) for lag in lags if lag is not None), default=None) if None not in lags else None,
-        stale=any(calendar.blocks and _is_stale(calendar, stale_after) for calendar in used),
+        stale=any(calendar.blocks and calendar.unknown_seconds > policy.freshness_minutes * 60 for calendar in used),
         exports_waiting=connection.exports_waiting,
         calendars=[_calendar_view(calendar, works=works) for calendar in connection.calendars],
     )
-
-
-def _is_stale(calendar: CalendarState, after_seconds: int) -> bool:
-    return calendar.lag_seconds is None or calendar.lag_seconds > after_seconds
 
 
 def _calendar_view(calendar: CalendarState, *, works: bool) -> CalendarView:

@@ -235,9 +235,17 @@ async def test_google_away_while_an_owner_comes_back(owner: Owner) -> None:
     assert owner.count("calendar_connections") == 0
 
 
-@pytest.mark.parametrize(("language", "words"), [("ru,en;q=0.5", "Календарь подключён"), ("de", "is connected")])
-async def test_a_browser_that_comes_back_is_shown_a_page(owner: Owner, language: str, words: str) -> None:
-    """A browser is told in its language what became of it, by a page that passes nothing on and repeats no code (C-1)."""
+@pytest.mark.parametrize(
+    ("language", "words", "told"),
+    [
+        ("ru,en;q=0.5", "Календарь подключён", "Войдите и подключите календарь ещё раз"),
+        ("de", "is connected", "Sign in, then connect the calendar again"),
+    ],
+)
+async def test_a_browser_that_comes_back_is_shown_a_page(owner: Owner, language: str, words: str, told: str) -> None:
+    """A browser is told in its language what became of it, also when nobody is signed in any more, by a page that passes
+    nothing on and repeats no code (C-1).
+    """
     headers = {
         "Accept": "text/html,application/xhtml+xml",
         "Accept-Language": language,
@@ -247,12 +255,16 @@ async def test_a_browser_that_comes_back_is_shown_a_page(owner: Owner, language:
     async with httpx.AsyncClient(transport=owner.tenant.http._transport, base_url="http://holdfast.test") as browser:
         answer = await browser.get(CALLBACK, params=back, headers=headers)
         again = await browser.get(CALLBACK, params=back, headers=headers)
+        del headers["Authorization"]
+        signed_out = await browser.get(CALLBACK, params=back, headers=headers)
     assert answer.status_code == 200
     assert words in answer.text
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert again.status_code == 400
     assert again.headers["content-type"].startswith("text/html")
+    assert (signed_out.status_code, signed_out.headers["www-authenticate"]) == (401, "Bearer")
+    assert told in signed_out.text
     assert back["code"] not in answer.text + again.text
     assert back["state"] not in answer.text + again.text
 

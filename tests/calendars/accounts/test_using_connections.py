@@ -221,7 +221,11 @@ async def test_the_state_tells_how_calendars_are(owner: Owner) -> None:
     connection_id = await owner.connect()
     shown = await owner.shown()
     assert (shown["outage"], shown["freshnessMinutes"]) == ("hide", 60)
-    assert shown["connections"][0]["stale"], "it was never seen"
+    assert (shown["connections"][0]["stale"], shown["connections"][0]["lagSeconds"]) == (False, None)
+    owner.tenant.sql(
+        "update calendar_connections set connected_at = now() - interval '2 hours' where id = %s", connection_id
+    )
+    assert (await owner.only())["stale"], "a calendar that was never seen is as old as its connection"
     await look(owner, PRIMARY)
     shown = await owner.only()
     assert (shown["stale"], shown["errorCode"]) == (False, None)

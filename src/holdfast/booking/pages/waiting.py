@@ -65,7 +65,10 @@ def _form(
     page: Page, service: Service, typed: dict[str, str], invalid: ValidationFailed | None = None
 ) -> Response[Any]:
     wrong = "" if invalid is None else invalid.details["errors"][0]["field"]
-    return render(page, "waitlist.html", 200 if invalid is None else 400, service=service, typed=typed, wrong=wrong)
+    status = 200 if invalid is None else 400
+    return render(
+        page, "waitlist.html", status, service=service, typed=typed, wrong=wrong, most_days=LONGEST_WINDOW_DAYS
+    )
 
 
 def _wanted(page: Page, service: Service, form: dict[str, str]) -> Wanted:
