@@ -33,6 +33,10 @@ _SQL = load("holdfast.doctor")
 _PATIENCE_SECONDS: Final = 30
 _AT_ONCE: Final = 8
 _DAY_SECONDS: Final = 86_400
+_NO_CLIENT: Final = (
+    "Set HOLDFAST_GOOGLE_CLIENT_ID, HOLDFAST_GOOGLE_CLIENT_SECRET and HOLDFAST_PUBLIC_URL, here and for"
+    " servers and workers."
+)
 # The provider sends a message as soon as a channel is there.
 _TOLD_SECONDS: Final = 600
 
@@ -117,7 +121,10 @@ async def _examine(
             wrong = [each async for each in _wrong(provider, calendars)]
             pushes = provider.pushes and settings.calendars.public_url is not None
     except CalendarError as error:
-        return [warning("calendars", f"{name}: {error.code}", advice_on(error.code) or "", **details)]
+        advice = advice_on(error.code) or ""
+        if connection.provider is ProviderName.GOOGLE and not settings.calendars.google_is_configured:
+            advice = _NO_CLIENT
+        return [warning("calendars", f"{name}: {error.code}", advice, **details)]
     except TimeoutError:
         return [warning("calendars", f"{name}: unreachable", advice_on("unreachable") or "", **details)]
     wrong += _late(calendars, freshness)
@@ -125,7 +132,7 @@ async def _examine(
         wrong += _untold(calendars, channels)
     if wrong:
         return [warning("calendars", f"{name}: {what}", advice, **details) for what, advice in wrong]
-    return [ok("calendars", f"{name}: {len(calendars)} calendars are in use and answer", **details)]
+    return [ok("calendars", f"{name}: all calendars in use answer ({len(calendars)})", **details)]
 
 
 async def _wrong(provider: Provider, calendars: list[Calendar]) -> AsyncIterator[tuple[str, str]]:
@@ -163,10 +170,8 @@ def _late(calendars: list[Calendar], freshness_minutes: int) -> list[tuple[str, 
         seen = calendar.last_success_at
         minutes = None if seen is None else (now - seen).total_seconds() / 60
         if minutes is None or minutes > freshness_minutes:
-            since = "ever" if minutes is None else f"for {minutes:.0f} minutes"
-            late.append(
-                (f"calendar {calendar.id} was not seen {since}", "Look for a running worker, and into its log.")
-            )
+            how = "was never seen" if minutes is None else f"was not seen for {minutes:.0f} minutes"
+            late.append((f"calendar {calendar.id} {how}", "Look for a running worker, and into its log."))
     return late
 
 

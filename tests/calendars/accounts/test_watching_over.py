@@ -15,7 +15,7 @@ from holdfast import config
 from holdfast.calendars import errors
 from holdfast.calendars.advice import ADVICE, advice_on
 from holdfast.calendars.port import CalendarError
-from holdfast.calendars.settings import CalendarSettings
+from holdfast.calendars.settings import CalendarSettings, GoogleSettings
 from holdfast.doctor.calendars import examine_calendars
 from holdfast.doctor.examination import examine
 from holdfast.doctor.findings import Finding
@@ -73,7 +73,7 @@ async def test_the_doctor_goes_all_the_way(owner: Owner) -> None:
     [finding] = await findings(owner)
     assert (finding.level, finding.check) == ("ok", "calendars")
     assert str(connection_id) in finding.message
-    assert "2 calendars" in finding.message
+    assert "all calendars in use answer (2)" in finding.message
     assert owner.google.oauth.renewals == renewals + 1
     assert len(owner.google.called("calendar.events.list")) == reads + 2
     assert PRIMARY not in repr(finding)
@@ -89,7 +89,7 @@ async def test_the_doctor_says_what_to_do(owner: Owner) -> None:
     assert {finding.level for finding in said} == {"warning"}
     assert all(finding.advice for finding in said)
     text = " ".join(finding.message for finding in said)
-    for words in ("is not there any more", "cannot be written to", "was not seen ever", "has no channel"):
+    for words in ("is not there any more", "cannot be written to", "was never seen", "has no channel"):
         assert words in text
     await watched(owner)
     owner.tenant.sql("update calendar_channels set created_at = now() - interval '1 hour', last_message_at = null")
@@ -97,7 +97,7 @@ async def test_the_doctor_says_what_to_do(owner: Owner) -> None:
 
 
 async def test_the_doctor_tells_what_does_not_answer(owner: Owner) -> None:
-    """A provider that fails, access that was withdrawn, a flag that is off and a client without a way back are told apart
+    """A provider that fails, access that was withdrawn, a flag that is off, no client and one without a way back are told apart
     (C-1).
     """
     connection_id = await owner.connect()
@@ -105,6 +105,8 @@ async def test_the_doctor_tells_what_does_not_answer(owner: Owner) -> None:
     [finding] = await findings(owner)
     assert (finding.level, finding.advice) == ("warning", ADVICE["unreachable"])
     owner.google.faults.clear()
+    [finding] = await findings(owner, google=GoogleSettings())
+    assert (finding.level, "HOLDFAST_GOOGLE_CLIENT_ID" in finding.advice) == ("warning", True)
     owner.google.oauth.void_grants()
     owner.google.oauth.expire_access_tokens()
     for _ in range(2):
