@@ -217,8 +217,11 @@ def test_the_contact_is_sealed_and_can_be_forgotten(clients: Clients, owner: Sta
     [row] = clients.sql("select row_to_json(w)::text from waitlist_requests w where id = %s", made["waitlistId"])
     for text in (email, phone, name, name.encode().hex(), email.encode().hex()):
         assert text not in row[0]
-    told = owner.call("POST", "/api/admin/people/export", {"email": email}).json()["kept"]["waitlist"]
-    assert [(each["id"], each["contact_name"]) for each in told] == [(made["waitlistId"], name)]
+    [told] = owner.call("POST", "/api/admin/people/export", {"email": email}).json()["kept"]["waitlist"]
+    [shown] = [each for each in listed(owner) if each["waitlistId"] == made["waitlistId"]]
+    assert (told["id"], told["contact"]) == (made["waitlistId"], {"email": email, "phone": phone, "name": name})
+    same = ("status", "serviceId", "scheduleId", "from", "to", "partySize", "timezone", "locale", "createdAt")
+    assert {each: told[each] for each in same} == {each: shown[each] for each in same}
     assert owner.call("POST", "/api/admin/people/erase", {"email": email}).status_code == 200
     assert kept(clients, made["waitlistId"]) == []
     gone = clients.http.delete(f"{PATH}/{made['waitlistId']}", headers={"Booking-Token": made["token"]})

@@ -8,6 +8,7 @@ import msgspec
 from holdfast.booking.bookings import Booking, find_all, record
 from holdfast.booking.contacts import person_of
 from holdfast.booking.tokens import new_nonce
+from holdfast.booking.waitlist import WaitlistRequest, opened
 from holdfast.kernel.audit import Actor, forget_reasons, reasons_of
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.privacy import Handles
@@ -41,13 +42,7 @@ async def told_of(tx: Transaction, whom: Handles) -> dict[str, list[dict[str, An
             | {"intake": intake and msgspec.json.decode(intake)}
             | {"reasons": await reasons_of(tx, booking.id)}
         )
-    waits = []
-    for row in await tx.rows(_SQL["waits_of"], _values(tx, whom)):
-        opened = {
-            name: row[name] and keys.open(f"waitlist_requests.{name}", row["id"], bytes(row[name]))
-            for name in ("contact_email", "contact_phone", "contact_name")
-        }
-        waits.append({"id": row["id"], "state": row["state"], "createdAt": row["created_at"]} | opened)
+    waits = [_awaited(opened(keys, row)) for row in await tx.rows(_SQL["waits_of"], _values(tx, whom))]
     return {"bookings": bookings, "waitlist": waits}
 
 
@@ -83,4 +78,22 @@ def _shown(booking: Booking) -> dict[str, Any]:
         "currency": booking.currency,
         "timezone": booking.timezone,
         "locale": booking.locale,
+    }
+
+
+def _awaited(request: WaitlistRequest) -> dict[str, Any]:
+    wanted, guest = request.wanted, request.guest
+    contact = {"email": guest.email, "phone": guest.phone, "name": guest.name}
+    return {
+        "id": request.id,
+        "status": request.status,
+        "serviceId": wanted.service_id,
+        "scheduleId": wanted.schedule_id,
+        "from": wanted.start,
+        "to": wanted.end,
+        "partySize": wanted.party_size,
+        "timezone": guest.timezone,
+        "locale": guest.locale,
+        "contact": {name: text for name, text in contact.items() if text is not None},
+        "createdAt": request.created_at,
     }

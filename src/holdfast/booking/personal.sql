@@ -47,7 +47,9 @@ update booking_series s set token_nonce = %(nonce)s::bytea
 delete from intake_forms where business_id = %(business_id)s and booking_id = %(id)s;
 
 -- name: waits_of
-select id, state, created_at, contact_email, contact_phone, contact_name from waitlist_requests
+select id, state, service_id, schedule_id, lower(wanted) as wanted_from, upper(wanted) as wanted_to, party_size,
+       contact_email, contact_phone, contact_name, timezone, locale, created_at
+  from waitlist_requests
  where business_id = %(business_id)s
    and (contact_email_index = %(email)s::bytea or contact_phone_index = %(phone)s::bytea)
  order by created_at, id;

@@ -6,14 +6,13 @@ So far it is kept and shown to staff; nobody is offered anything by itself yet.
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from holdfast.booking.contacts import Guest
 from holdfast.booking.errors import PaymentsUnavailable, ScheduleStarted, UnknownSchedule, UnknownService
-from holdfast.kernel.database import Transaction
+from holdfast.kernel.database import Row, Transaction
 from holdfast.kernel.errors import NotFound, ValidationFailed
 from holdfast.kernel.lists import page_of, place_of
 from holdfast.kernel.privacy import TenantKeys
@@ -109,7 +108,7 @@ async def find(tx: Transaction, request_id: UUID) -> WaitlistRequest:
     rows = await tx.rows(_SQL["request"], {"business_id": tx.business_id, "id": request_id})
     if not rows:
         raise NotFound
-    return _opened(await tx.keys(), rows[0])
+    return opened(await tx.keys(), rows[0])
 
 
 async def list_requests(
@@ -130,8 +129,22 @@ async def list_requests(
         "limit": limit + 1,
     }
     keys = await tx.keys()
-    found = [_opened(keys, row) for row in await tx.rows(_SQL["requests"], values)]
+    found = [opened(keys, row) for row in await tx.rows(_SQL["requests"], values)]
     return page_of(found, limit, lambda request: (request.created_at, request.id))
+
+
+def opened(keys: TenantKeys, row: Row) -> WaitlistRequest:
+    """Return what a row with all of a request holds."""
+    email, phone, name = (
+        row[column] and keys.open(f"waitlist_requests.{column}", row["id"], bytes(row[column])) for column in _SEALED
+    )
+    return WaitlistRequest(
+        row["id"],
+        RequestState(row["state"]),
+        Wanted(row["party_size"], row["service_id"], row["schedule_id"], row["wanted_from"], row["wanted_to"]),
+        Guest(email, phone, name, row["timezone"], row["locale"]),
+        row["created_at"],
+    )
 
 
 async def _check(tx: Transaction, wanted: Wanted) -> None:
@@ -159,16 +172,3 @@ def _id_of(keys: TenantKeys, wanted: Wanted, email_index: bytes, phone_index: by
     times = [at and at.timestamp() for at in (wanted.start, wanted.end)]
     wish = [wanted.service_id, wanted.schedule_id, wanted.party_size, *times, email_index, phone_index]
     return UUID(bytes=keys.index_other("waitlist request", msgspec.json.encode(wish).decode()), version=5)
-
-
-def _opened(keys: TenantKeys, row: dict[str, Any]) -> WaitlistRequest:
-    email, phone, name = (
-        row[column] and keys.open(f"waitlist_requests.{column}", row["id"], bytes(row[column])) for column in _SEALED
-    )
-    return WaitlistRequest(
-        row["id"],
-        RequestState(row["state"]),
-        Wanted(row["party_size"], row["service_id"], row["schedule_id"], row["wanted_from"], row["wanted_to"]),
-        Guest(email, phone, name, row["timezone"], row["locale"]),
-        row["created_at"],
-    )
