@@ -120,7 +120,7 @@ async def wait(request: Call) -> Response[bytes]:
     status_code=204,
     opt=documented(query=("businessId",), headers=("Booking-Token",), security="BookingToken"),
 )
-async def withdraw(request: Call, waitlist_id: FromPath[str]) -> None:
+async def leave_waitlist(request: Call, waitlist_id: FromPath[str]) -> None:
     """Leave the waitlist, by the token of the request."""
     request_id = uuid_or_none(waitlist_id)
     business_id = None if request_id is None else await tenancy_of(request).of(request_id)
@@ -153,7 +153,7 @@ async def list_of_requests(request: Call) -> Response[bytes]:
     return json_response(RequestsView([RequestView.of(each) for each in page], cursor))
 
 
-handlers = [wait, withdraw, list_of_requests]
+handlers = [wait, leave_waitlist, list_of_requests]
 
 
 def window_of(start: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:

@@ -64,13 +64,22 @@ language sql stable security definer set search_path = public, pg_temp as $$
      order by b.id, event.starts_at, event.event_key
 $$;
 
+-- Bookings of services that have a resource now or later.
+create or replace function bookings_to_come(p_business_id uuid, p_resource_id uuid) returns setof uuid
+language sql stable security definer set search_path = public, pg_temp as $$
+    select c.booking_id from claims c
+     where c.business_id = p_business_id and c.resource_id = p_resource_id and c.booking_id is not null
+       and p_business_id = current_business() and c.during && tstzrange(statement_timestamp(), null)
+$$;
+
 do $$
 declare
     f regprocedure;
 begin
     for f in select p.oid::regprocedure from pg_proc p
               where p.pronamespace = 'public'::regnamespace
-                and p.proname in ('calendars_due', 'calendars_to_watch', 'channel_by_id', 'bookings_under')
+                and p.proname in ('calendars_due', 'calendars_to_watch', 'channel_by_id', 'bookings_under',
+                                  'bookings_to_come')
     loop
         execute format('alter function %s owner to holdfast_admission', f);
         execute format('revoke all on function %s from public', f);

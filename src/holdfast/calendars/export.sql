@@ -22,17 +22,15 @@ do update set next_attempt_at = coalesce(known.next_attempt_at, clock_timestamp(
 
 -- name: bookings_amiss
 -- Of one calendar: those to come that are to be in it, and those that are in it, in the order in which they were made.
-select b.id
+select wanted.id
   from calendars k
-  join bookings b on b.business_id = k.business_id
-   and (b.id in (select c.booking_id from claims c
-                  where c.business_id = k.business_id and c.resource_id = k.resource_id and c.booking_id is not null
-                    and c.during && tstzrange(statement_timestamp(), 'infinity'))
-        or b.id in (select e.booking_id from calendar_events e
-                     where e.business_id = k.business_id and e.calendar_id = k.id))
+ cross join lateral (select bookings_to_come(k.business_id, k.resource_id) as id
+                      union
+                     select e.booking_id from calendar_events e
+                      where e.business_id = k.business_id and e.calendar_id = k.id) wanted
  where k.business_id = %(business_id)s and k.id = %(calendar_id)s
-   and exists (select from calendar_events_amiss(b.business_id, b.id) a where a.calendar_id = k.id)
- order by b.id;
+   and exists (select from calendar_events_amiss(k.business_id, wanted.id) a where a.calendar_id = k.id)
+ order by wanted.id;
 
 -- name: resume_exports
 -- All by as much as makes the last of them due, so that they keep their order.

@@ -31,7 +31,7 @@ update calendar_conflicts o
              join calendar_busy_intervals i on i.business_id = b.business_id and i.calendar_id = o.calendar_id
                                            and i.event_key = o.event_key and i.resource_id = c.resource_id
             where b.business_id = o.business_id and b.id = o.booking_id and b.state in ('held', 'confirmed')
-              and c.during && i.during)
+              and lower(c.during) < upper(i.during) and lower(i.during) < upper(c.during))
 returning booking_id;
 
 -- name: still_overlapped
