@@ -20,7 +20,7 @@ $$;
 -- when a quarter of its time is left, at most half a day; a job that runs every ten minutes has two tries at least.
 create or replace function calendars_to_watch(p_limit integer)
 returns table (business_id uuid, id uuid, lasts boolean)
-language sql stable security definer set search_path = public, pg_temp as $$
+language sql volatile security definer set search_path = public, pg_temp as $$
     select k.business_id, k.id, channels.lasts
       from calendars k
       join calendar_connections c on c.business_id = k.business_id and c.id = k.connection_id
@@ -34,7 +34,8 @@ language sql stable security definer set search_path = public, pg_temp as $$
      where (k.blocks or k.exports) and k.access <> 'free_busy'
        and c.state = 'connected' and c.provider = 'google'
        and (not channels.lasts or channels.granted > 1)
-     order by k.business_id, k.id
+     -- Those that cannot be watched for long keep no other from its turn.
+     order by random()
      limit p_limit
 $$;
 

@@ -150,13 +150,15 @@ update calendars set next_reconciliation_at = clock_timestamp() + make_interval(
 -- name: bookings_compared
 -- Those whose events were seen, and those whose events should have been.
 select b.id, b.version, b.starts_at, b.ends_at, p.place, e.state
-  from bookings b
+  from (select unnest(%(ids)s::uuid[]) as id
+        union
+        select w.booking_id from calendar_events w
+         where w.business_id = %(business_id)s and w.calendar_id = %(calendar_id)s
+           and w.state = 'exported' and w.next_attempt_at is null
+           and w.starts_at < %(end)s::timestamptz and w.ends_at > %(start)s::timestamptz) compared
+  join bookings b on b.business_id = %(business_id)s and b.id = compared.id
   left join calendar_events e on e.business_id = b.business_id and e.calendar_id = %(calendar_id)s
                              and e.booking_id = b.id
  cross join lateral (select o.place from calendar_places(b.business_id, b.id) o
                       where o.calendar_id = %(calendar_id)s) p
- where b.business_id = %(business_id)s
-   and (b.id = any (%(ids)s::uuid[])
-        or e.state = 'exported' and e.next_attempt_at is null
-           and e.starts_at < %(end)s::timestamptz and e.ends_at > %(start)s::timestamptz)
  order by b.id;
