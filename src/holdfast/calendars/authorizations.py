@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from holdfast.kernel.database import Transaction
@@ -19,8 +19,8 @@ MINUTES = 10
 class Departure:
     """What goes along: the state as it is, and the secret of which Google is told a hash (RFC 7636)."""
 
-    state: str
-    verifier: str
+    state: str = field(repr=False)
+    verifier: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Return:
     """For what somebody had left, and what proves that it is they who come back."""
 
     resource_id: UUID
-    verifier: str
+    verifier: str = field(repr=False)
     redirect_uri: str
 
 

@@ -8,7 +8,7 @@ class GoogleSettings:
     """Our client at Google, and where Google is. Without a client no calendar of Google can be connected."""
 
     client_id: str | None = None
-    client_secret: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
     api_url: str = "https://www.googleapis.com/calendar/v3"
     authorize_url: str = "https://accounts.google.com/o/oauth2/v2/auth"
     token_url: str = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
