@@ -386,6 +386,19 @@ async def test_an_event_that_never_will_do_holds_up_no_other(practice: Exporting
     assert await practice.inbox() == ["calendar_event_not_exported"]
 
 
+async def test_a_calendar_that_is_slow_gives_others_their_turn(
+    practice: Exporting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the turn of a connection is over nothing more of it is begun, and what it still owes comes next (C-3)."""
+    monkeypatch.setattr("holdfast.calendars.export._TURN_SECONDS", 0.0)
+    await practice.book()
+    await practice.book(2)
+    await practice.export()
+    assert practice.shelves["ana"].times() == spans(0)
+    await practice.export()
+    assert practice.shelves["ana"].times() == spans(0, 2)
+
+
 @pytest.mark.parametrize(
     ("failure", "state", "kind"),
     [
@@ -469,6 +482,8 @@ async def test_the_worker_exports_by_itself_until_it_ends(practice: Exporting) -
     # Its end may have come before it was noted.
     await practice.until_quiet()
     assert shelf.times() == spans(0)
+    # It may have ended before it noted what it had written.
+    await practice.until_quiet()
 
     class Slow(Scripted):
         async def put(self, remote_id: str, event: OwnEvent, etag: str | None) -> str | None:

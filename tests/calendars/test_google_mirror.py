@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -166,6 +167,22 @@ async def test_the_horizon_of_google_moves_on(office: Connected, google: FakeGoo
     assert "syncToken" not in made.asked()[-1]
     assert {"timeMin", "timeMax"} <= made.asked()[-1].keys()
     assert office.hours() == [far]
+
+
+async def test_whole_days_follow_the_calendar_into_another_zone(office: Connected, google: FakeGoogle) -> None:
+    """When the owner of a calendar moves it to another zone its whole days are read anew, once, though none of them has
+    changed (C-2, calendars 11).
+    """
+    made, calendar_id = await mirrored(office, google)
+    day = datetime.fromtimestamp(START, UTC).date()
+    made.calendar.add(day, day + timedelta(days=1))
+    await office.sync(calendar_id)
+    [before] = office.hours()
+    made.calendar.time_zone = "Asia/Tokyo"
+    await office.sync(calendar_id)
+    assert office.hours() == [before - 6]
+    await office.sync(calendar_id)
+    assert ["syncToken" in query for query in made.asked()[-3:]] == [True, False, True]
 
 
 async def test_tentative_is_a_choice(office: Connected, google: FakeGoogle) -> None:

@@ -14,6 +14,7 @@ from holdfast.administration.settings import Stage
 from holdfast.availability.ics.times import Span
 from holdfast.booking.contacts import Guest
 from holdfast.booking.errors import SlotConflict
+from holdfast.calendars.connections import lock_connection
 from holdfast.calendars.event_ids import event_id_of
 from holdfast.calendars.port import (
     CalendarGone,
@@ -308,6 +309,38 @@ async def test_what_is_gone_or_broken_keeps_blocking_and_is_told(
     assert (office.hours(), office.inbox()) == ([0], [(kind, calendar_id)])
     await office.look(calendar_id, changed(event("b", 1)))
     assert (office.hours(), office.inbox()) == ([0, 1], [])
+
+
+async def test_a_server_that_answers_by_drops_holds_up_no_other(
+    office: Connected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look that waits for a page longer than its lease would last is given up and tried again later (C-2)."""
+    calendar_id = await office.add_calendar()
+    await office.look(calendar_id, whole(event("a", 0)))
+    monkeypatch.setattr("holdfast.calendars.mirror._PAGE_SECONDS", 0.05)
+    never = partial(paused, asyncio.Event(), asyncio.Event())
+    assert await office.look(calendar_id, changed(event("b", 1), point=None), never)
+    assert office.calendar(calendar_id, "lease, error_code, sync_point is not null, next_sync_at > now()") == (
+        None,
+        "unreachable",
+        True,
+        True,
+    )
+    assert office.hours() == [0]
+
+
+async def test_who_finds_that_an_account_does_not_work_locks_it_first(office: Connected) -> None:
+    """A look that fails waits for whoever connects again without holding a calendar, so that neither has to give up (C-1)."""
+    calendar_id = await office.add_calendar()
+    [(connection_id,)] = office.sql("select connection_id from calendars where id = %s", calendar_id)
+    async with office.practice.desk.database.transaction(office.business_id) as tx:
+        await lock_connection(tx, connection_id)
+        look = asyncio.create_task(office.look(calendar_id, Refused("no")))
+        while not await tx.value("select exists (select from pg_locks where not granted)"):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        assert office.sql("select id from calendars where id = %s for update nowait", calendar_id) == [(calendar_id,)]
+    assert await look
+    assert office.inbox() == [("calendar_stopped", connection_id)]
 
 
 async def test_a_calendar_that_is_stale_is_told_until_it_answers(office: Connected) -> None:

@@ -1,16 +1,22 @@
 """Calendars compared with the bookings: what looks and exports have missed is mended."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from booking.tenants import open_tenant
 from calendars.exporting import START, Exporting, open_exporting
-from calendars.shelves import providers_of
+from calendars.shelves import Scripted, providers_of
 from calendars.test_export import spans
 from holdfast.administration.settings import Stage
 from holdfast.availability.ics.times import Span
+from holdfast.calendars.connections import ProviderName
 from holdfast.calendars.event_ids import event_id_of
-from holdfast.calendars.port import Kind, Mark, RemoteEvent, Unreachable
+from holdfast.calendars.port import Kind, Mark, RemoteEvent, Unreachable, Window
+from holdfast.calendars.providers import Providers
 from holdfast.calendars.reconciliation import reconcile_due
 
 
@@ -33,6 +39,28 @@ async def test_what_is_right_is_left_alone(practice: Exporting) -> None:
     assert await compared(practice) == 1
     assert shelf.calls == before
     assert await reconcile_due(practice.database, practice.providers, Stage.PROD) == 0
+
+
+async def test_a_calendar_that_takes_too_long_gives_others_their_turn(
+    practice: Exporting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that does not come to an end is given up and compared again later (C-4)."""
+
+    class Endless(Scripted):
+        async def own_events(self, remote_id: str, window: Window) -> AsyncIterator[RemoteEvent]:  # noqa: ARG002 - it never answers
+            await asyncio.Event().wait()
+            for nothing in ():
+                yield nothing
+
+    monkeypatch.setattr("holdfast.calendars.reconciliation._TURN_SECONDS", 0.05)
+    business_id = practice.tenant.business_id
+    practice.tenant.sql("update calendars set next_reconciliation_at = now() where business_id = %s", business_id)
+    endless = Providers({ProviderName.CALDAV: lambda *_: Endless(practice.shelves["ana"])})
+    assert await reconcile_due(practice.database, endless, Stage.PROD) == 0
+    waits = practice.tenant.sql(
+        "select next_reconciliation_at > now() from calendars where business_id = %s and exports", business_id
+    )
+    assert waits == [(True,)]
 
 
 async def test_what_lacks_is_written(practice: Exporting) -> None:

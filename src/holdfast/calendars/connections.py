@@ -6,7 +6,9 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from holdfast.calendars.port import Access
+from holdfast.calendars.port import Access, NeedsReconnect, Refused
+from holdfast.calendars.tasks import NEEDS_RECONNECT, STOPPED
+from holdfast.kernel.attention import Severity, raise_item
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.errors import NotFound
 from holdfast.kernel.privacy import TenantKeys
@@ -43,6 +45,9 @@ class Tokens:
     access_token: str
     expires_at: datetime
     refresh_token: str | None
+
+    def __repr__(self) -> str:
+        return f"Tokens({self.expires_at})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +112,19 @@ async def find_connection(tx: Transaction, connection_id: UUID, *, lock: bool = 
     """
     values = {"business_id": tx.business_id, "id": connection_id}
     if lock:
-        await tx.run(_SQL["lock_connection"], values)
+        await lock_connection(tx, connection_id)
     rows = await tx.rows(_SQL["connections"], values)
     if not rows:
         raise NotFound
     return _connection(await tx.keys(), rows[0])
+
+
+async def lock_connection(tx: Transaction, connection_id: UUID) -> None:
+    """Keep a connection from being changed until the end of the transaction.
+
+    Before any row of its calendars and of their events: that is the order in which everybody locks them.
+    """
+    await tx.run(_SQL["lock_connection"], {"business_id": tx.business_id, "id": connection_id})
 
 
 async def calendars_of(tx: Transaction, connection_id: UUID | None = None) -> list[Calendar]:
@@ -153,6 +166,24 @@ async def set_state(
     """Say whether a connection works and, if not, why, in a word; return whether that is news."""
     values = {"business_id": tx.business_id, "id": connection_id, "state": state, "error_code": error_code}
     return bool(await tx.run(_SQL["set_state"], values))
+
+
+async def stop_asking(tx: Transaction, seen: Connection, failure: NeedsReconnect | Refused) -> None:
+    """Have nothing more asked of a connection that does not work, and tell staff: once, however many find it out.
+
+    Nothing happens when it is gone, or when its owner has connected it again since it was seen.
+    """
+    state, kind = (
+        (ConnectionState.NEEDS_RECONNECT, NEEDS_RECONNECT)
+        if isinstance(failure, NeedsReconnect)
+        else (ConnectionState.STOPPED, STOPPED)
+    )
+    try:
+        now = await find_connection(tx, seen.id, lock=True)
+    except NotFound:
+        return
+    if now.connected_at == seen.connected_at and await set_state(tx, seen.id, state, failure.code):
+        await raise_item(tx, kind, seen.id, Severity.URGENT, provider=seen.provider.value)
 
 
 def _connection(keys: TenantKeys, row: dict[str, Any]) -> Connection:

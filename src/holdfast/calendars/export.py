@@ -6,10 +6,10 @@ and whoever has the lease by then finds in the calendar what was done.
 """
 
 import asyncio
+import time
 from enum import Enum
 from uuid import UUID
 
-import psycopg
 import structlog
 
 from holdfast.administration.settings import GCAL_INTEGRATION, Stage, flag_is_on
@@ -18,11 +18,11 @@ from holdfast.calendars.conflicts import Place
 from holdfast.calendars.connections import (
     Calendar,
     Connection,
-    ConnectionState,
     ProviderName,
     calendars_of,
     find_connection,
-    set_state,
+    lock_connection,
+    stop_asking,
 )
 from holdfast.calendars.exported_event import DAY_SECONDS, Row, Task, Wanted, bring
 from holdfast.calendars.feed import want_all
@@ -37,8 +37,8 @@ from holdfast.calendars.port import (
 from holdfast.calendars.providers import Providers
 from holdfast.kernel import attention
 from holdfast.kernel.attention import Severity
-from holdfast.kernel.database import Database, Transaction
-from holdfast.kernel.errors import NotFound, OutcomeUnknown, TryLater
+from holdfast.kernel.database import Database, Transaction, is_away
+from holdfast.kernel.errors import NotFound
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.sql import load
 
@@ -51,6 +51,8 @@ _SQL = load(__package__, "export.sql")
 _AT_ONCE = 500
 # Of one connection, so that others get their turn.
 _OF_ONE = 50
+# After that nothing more of it is begun: everybody waits for the slowest.
+_TURN_SECONDS = 30.0
 _CONNECTIONS = 8
 # Longer than all tries of one event can take.
 _LEASE_SECONDS = 300.0
@@ -97,8 +99,7 @@ async def export_due(database: Database, providers: Providers, stage: Stage) -> 
 
 def _is_ours(failure: BaseException) -> bool:
     """Tell whether it is no matter of a single event: the database is away, or the worker is asked to end."""
-    lost = isinstance(failure, psycopg.OperationalError) and not failure.sqlstate
-    return lost or isinstance(failure, TryLater | OutcomeUnknown) or not isinstance(failure, Exception)
+    return is_away(failure) or not isinstance(failure, Exception)
 
 
 async def resume(tx: Transaction, connection_id: UUID) -> int:
@@ -117,7 +118,11 @@ async def _serve(
     connection_id: UUID,
     queue: list[Place],
 ) -> int:
-    """Write what one connection owes until it is done or the provider asks for patience; return how many events."""
+    """Write what one connection owes until it is done, its turn is over or the provider asks for patience.
+
+    Returns how many events were looked at.
+    """
+    ends_at = time.monotonic() + _TURN_SECONDS
     async with database.transaction(business_id) as tx:
         try:
             connection = await find_connection(tx, connection_id)
@@ -136,7 +141,7 @@ async def _serve(
                 if not task:
                     continue
                 done += 1
-                if await _tried(database, provider, task) is _Next.LEAVE:
+                if await _tried(database, provider, task) is _Next.LEAVE or time.monotonic() > ends_at:
                     break
     except CalendarError as failure:
         # It cannot be reached from here at all.
@@ -221,21 +226,11 @@ async def _postpone(tx: Transaction, connection_id: UUID, seconds: float) -> Non
 
 async def _stopped(database: Database, task: Task, failure: NeedsReconnect | Refused) -> _Next:
     """Ask nothing more of a connection that does not work; what it owes stays due, in its order, until it does."""
-    connection = task.connection
-    void = isinstance(failure, NeedsReconnect)
-    state, kind = (
-        (ConnectionState.NEEDS_RECONNECT, tasks.NEEDS_RECONNECT) if void else (ConnectionState.STOPPED, tasks.STOPPED)
-    )
 
     async def note(tx: Transaction) -> None:
+        await lock_connection(tx, task.connection.id)
         await tx.run(_SQL["give_back"], task.values())
-        try:
-            now = await find_connection(tx, connection.id, lock=True)
-        except NotFound:
-            return
-        # Unless its owner has connected it again meanwhile.
-        if now.connected_at == connection.connected_at and await set_state(tx, connection.id, state, failure.code):
-            await attention.raise_item(tx, kind, connection.id, Severity.URGENT, provider=connection.provider.value)
+        await stop_asking(tx, task.connection, failure)
 
     await database.run(task.business_id, note)
     return _Next.LEAVE

@@ -9,14 +9,12 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import psycopg
 import structlog
 
 from holdfast.calendars import conflicts
 from holdfast.calendars.conflicts import Place
 from holdfast.calendars.event_ids import event_id_of
-from holdfast.kernel.database import Database, Transaction
-from holdfast.kernel.errors import TryLater
+from holdfast.kernel.database import Database, Transaction, is_away
 from holdfast.kernel.sql import load
 
 log = structlog.get_logger(__name__)
@@ -53,7 +51,7 @@ async def _tried(database: Database, business_id: UUID, booking_id: UUID) -> boo
     try:
         return await database.run(business_id, lambda tx: want(tx, booking_id))
     except Exception as failure:
-        if isinstance(failure, TryLater) or (isinstance(failure, psycopg.OperationalError) and not failure.sqlstate):
+        if is_away(failure):
             raise
         log.exception("export_not_wanted", business_id=str(business_id), booking_id=str(booking_id))
     return False

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID
 
 import httpx2
@@ -87,7 +87,7 @@ class _Answered(msgspec.Struct):
 class _Channel(msgspec.Struct, rename="camel"):
     resource_id: str
     # Milliseconds, as text.
-    expiration: str
+    expiration: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,15}$")]
 
 
 class GoogleCalendar:
@@ -133,14 +133,18 @@ class GoogleCalendar:
         """Yield what has changed since a sync point, or everything within the window without one.
 
         A sync point keeps the window with which it began: Google takes none with it. An event of ours is told with its
-        time wherever that is, so that it can be compared. Raises SyncPointGone.
+        time wherever that is, so that it can be compared. Raises SyncPointGone, also when the calendar is in another
+        zone by now: its whole days, of which nothing has changed there, are other times here.
         """
-        self._zones[remote_id] = timezone
         query: dict[str, str | int] = _single_events()
         query |= _between(window) if sync_point is None else {"syncToken": sync_point}
         seen = False
         while True:
             page = await self._page(remote_id, query)
+            zone = _zone(page.time_zone)
+            if sync_point is not None and zone not in {None, timezone}:
+                raise SyncPointGone("the calendar is in another zone by now")
+            self._zones[remote_id] = timezone = zone or timezone
             last, seen = page.next_page_token is None, seen or bool(page.items)
             if last and page.next_sync_token is None:
                 raise Unreachable("a last page without sync token")
@@ -149,6 +153,7 @@ class GoogleCalendar:
                 whole=sync_point is None,
                 sync_point=page.next_sync_token if last else None,
                 unchanged=last and not seen and sync_point is not None,
+                timezone=zone,
             )
             if page.next_page_token is None:
                 return

@@ -9,15 +9,12 @@ import psycopg
 from holdfast.calendars.connections import (
     Connection,
     ConnectionState,
-    Tokens,
     find_connection,
     put_tokens,
-    set_state,
+    stop_asking,
 )
 from holdfast.calendars.google_oauth import GoogleOAuth
 from holdfast.calendars.port import NeedsReconnect, Unreachable
-from holdfast.calendars.tasks import NEEDS_RECONNECT
-from holdfast.kernel.attention import Severity, raise_item
 from holdfast.kernel.database import Database, Transaction
 from holdfast.kernel.errors import NotFound
 
@@ -67,33 +64,15 @@ class StoredGrant:
         if (token := _good(connection, refused)) is not None:
             return token
         if connection.refresh_token is None or connection.state is ConnectionState.NEEDS_RECONNECT:
-            await _tell(tx, connection)
+            await stop_asking(tx, connection, NeedsReconnect("the grant is void"))
             return None
         try:
             tokens = await self._oauth.renew(connection.refresh_token)
-        except NeedsReconnect:
-            await _tell(tx, connection)
+        except NeedsReconnect as void:
+            await stop_asking(tx, connection, void)
             return None
         await put_tokens(tx, connection.id, tokens)
         return tokens.access_token
-
-
-class NewGrant:
-    """What an owner has granted just now, before anything of it is stored."""
-
-    def __init__(self, oauth: GoogleOAuth, tokens: Tokens) -> None:
-        self._oauth = oauth
-        self._tokens = tokens
-
-    async def access_token(self, refused: str | None = None) -> str:
-        """Return the token; raises NeedsReconnect if it was refused."""
-        if refused is not None:
-            raise NeedsReconnect("the token that was just granted is refused")
-        return self._tokens.access_token
-
-    async def revoke(self) -> None:
-        """Give back what was granted; raises Unreachable, Refused."""
-        await self._oauth.revoke(self._tokens.refresh_token or self._tokens.access_token)
 
 
 def _good(connection: Connection, refused: str | None) -> str | None:
@@ -101,9 +80,3 @@ def _good(connection: Connection, refused: str | None) -> str | None:
     if token is None or until is None or connection.state is ConnectionState.NEEDS_RECONNECT:
         return None
     return token if token != refused and datetime.now(UTC) + _AHEAD < until else None
-
-
-async def _tell(tx: Transaction, connection: Connection) -> None:
-    """Say that the connection works no more, and tell staff: once, however many find it out."""
-    if await set_state(tx, connection.id, ConnectionState.NEEDS_RECONNECT, NeedsReconnect.code):
-        await raise_item(tx, NEEDS_RECONNECT, connection.id, Severity.URGENT, provider=connection.provider)

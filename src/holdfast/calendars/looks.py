@@ -16,12 +16,12 @@ from holdfast.calendars import patience, tasks
 from holdfast.calendars.connections import (
     Calendar,
     Connection,
-    ConnectionState,
     ProviderName,
     calendars_of,
     find_calendar,
     find_connection,
-    set_state,
+    lock_connection,
+    stop_asking,
 )
 from holdfast.calendars.measures import SYNCS
 from holdfast.calendars.port import (
@@ -35,7 +35,6 @@ from holdfast.calendars.port import (
 )
 from holdfast.kernel.attention import Severity, raise_item, settle
 from holdfast.kernel.database import Database, Transaction
-from holdfast.kernel.errors import NotFound
 from holdfast.kernel.sql import load
 
 _SQL = load("holdfast.calendars", "mirror.sql")
@@ -154,11 +153,12 @@ async def hold(tx: Transaction, look: Look) -> None:
         raise LeaseLost
 
 
-async def succeed(tx: Transaction, look: Look, sync_point: str | None) -> None:
+async def succeed(tx: Transaction, look: Look, sync_point: str | None, timezone: str | None = None) -> None:
     """Say that a look has seen everything, and where the next one goes on; what stood in the inbox is settled.
 
-    This is the one write of a look that finds nothing new, besides the one by which it began: both are of the row of
-    the calendar alone, whose times of attempt and success tell how fresh it is.
+    Where the calendar is in another zone by now, that is known from here on. This is the one write of a look that
+    finds nothing new, besides the one by which it began: both are of the row of the calendar alone, whose times of
+    attempt and success tell how fresh it is.
     """
     calendar = look.calendar
     keys = await tx.keys()
@@ -167,6 +167,7 @@ async def succeed(tx: Transaction, look: Look, sync_point: str | None) -> None:
     values = {
         "keeps_point": keeps_point,
         "sync_point": sealed,
+        "timezone": timezone,
         "window_ends_at": datetime.fromtimestamp(look.window.end, UTC),
         "tentative_blocks": look.tentative_blocks,
         "wait": patience.after_success(spread=_is_late(calendar)),
@@ -190,14 +191,14 @@ async def fail(database: Database, look: Look, failure: CalendarError) -> None:
         "error_code": failure.code,
         "wait": patience.after_failure(calendar.failures + 1, retry_after),
     }
-    async with database.transaction(look.business_id) as tx:
+
+    async def note(tx: Transaction) -> bool:
+        if isinstance(failure, NeedsReconnect | Refused):
+            await lock_connection(tx, look.connection.id)
         if not await tx.run(_SQL["fail"], _key(look) | values):
-            return
-        SYNCS.add(look.connection.provider, failure.code)
-        if isinstance(failure, NeedsReconnect):
-            await _break(tx, look, ConnectionState.NEEDS_RECONNECT, failure.code, tasks.NEEDS_RECONNECT)
-        elif isinstance(failure, Refused):
-            await _break(tx, look, ConnectionState.STOPPED, failure.code, tasks.STOPPED)
+            return False
+        if isinstance(failure, NeedsReconnect | Refused):
+            await stop_asking(tx, look.connection, failure)
         elif isinstance(failure, CalendarGone):
             await raise_item(tx, tasks.GONE, calendar.id, Severity.URGENT)
         elif isinstance(failure, FeedBroken):
@@ -207,6 +208,10 @@ async def fail(database: Database, look: Look, failure: CalendarError) -> None:
         # From here on its times are hidden, or kept at the risk of the business.
         if calendar.blocks and datetime.now(UTC) - since > timedelta(minutes=minutes):
             await raise_item(tx, tasks.STALE, calendar.id, Severity.WARNING, since=since)
+        return True
+
+    if await database.run(look.business_id, note):
+        SYNCS.add(look.connection.provider, failure.code)
 
 
 async def give_back(database: Database, looks: Sequence[Look]) -> None:
@@ -228,16 +233,6 @@ async def due(database: Database, limit: int) -> list[tuple[UUID, UUID]]:
     """Return the calendars that somebody has to look at now, with their businesses; the longest waiting first."""
     async with database.transaction() as tx:
         return [(row["business_id"], row["id"]) for row in await tx.rows(_SQL["calendars_due"], {"limit": limit})]
-
-
-async def _break(tx: Transaction, look: Look, state: ConnectionState, code: str, kind: str) -> None:
-    """Have nothing more asked of a connection, unless its owner has connected it again meanwhile."""
-    try:
-        connection = await find_connection(tx, look.connection.id, lock=True)
-    except NotFound:
-        return
-    if connection.connected_at == look.connection.connected_at and await set_state(tx, connection.id, state, code):
-        await raise_item(tx, kind, connection.id, Severity.URGENT, provider=connection.provider.value)
 
 
 async def _give_back(tx: Transaction, calendar_id: UUID, lease: UUID, wait: float) -> None:

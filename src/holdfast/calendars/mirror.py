@@ -10,9 +10,9 @@ import traceback
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
-import psycopg
 import structlog
 
 from holdfast.administration.settings import Stage
@@ -35,8 +35,7 @@ from holdfast.calendars.port import (
 )
 from holdfast.calendars.providers import Providers
 from holdfast.calendars.reconciliation import reconcile_soon
-from holdfast.kernel.database import Database, Transaction
-from holdfast.kernel.errors import OutcomeUnknown, TryLater
+from holdfast.kernel.database import Database, Transaction, is_away
 from holdfast.kernel.privacy import TenantKeys
 from holdfast.kernel.sql import load
 
@@ -47,6 +46,7 @@ _SQL = load("holdfast.calendars", "mirror.sql")
 # How many calendars a worker looks at together.
 AT_ONCE = 8
 _PAUSE_SECONDS = 5.0
+_PAGE_SECONDS: float = looks.LEASE_SECONDS
 # Under which everything stands that is known of a calendar of which no events are seen.
 _BUSY = "busy"
 
@@ -80,7 +80,7 @@ async def sync(database: Database, providers: Providers, business_id: UUID, cale
         await asyncio.shield(looks.give_back(database, begun))
         raise
     except Exception as failure:
-        if isinstance(failure, TryLater | OutcomeUnknown | psycopg.OperationalError):
+        if is_away(failure):
             raise
         # Its text may quote what a provider has sent.
         [*_, place] = traceback.extract_tb(failure.__traceback__)
@@ -165,29 +165,44 @@ async def _read(database: Database, provider: Provider, look: Look) -> None:
         async for following in each:
             if page is not None:
                 count += len(page.events)
-                async with database.transaction(look.business_id) as tx:
-                    await looks.renew(tx, look, count)
-                    await _store(tx, look, page, seen)
+                await database.run(look.business_id, partial(_keep, look=look, page=page, seen=seen, count=count))
             page = following
     if page is None:
         raise Unreachable("there was no page")
-    async with database.transaction(look.business_id) as tx:
-        await looks.hold(tx, look)
-        await _store(tx, look, page, seen)
-        if page.whole and not page.unchanged:
-            await keep_events(tx, look.calendar.id, seen)
-            # Of ours that were deleted meanwhile such a look says nothing.
-            await reconcile_soon(tx, look.calendar.id)
-        await end_overlaps(tx, look.calendar.id)
-        # Where nothing has changed the old point is as good as the new one, and nothing has to be written.
-        await looks.succeed(tx, look, look.sync_point if page.unchanged else page.sync_point)
+    await database.run(look.business_id, partial(_keep_last, look=look, page=page, seen=seen))
+
+
+async def _keep(tx: Transaction, look: Look, page: Page, seen: set[bytes], count: int) -> None:
+    await looks.renew(tx, look, count)
+    await _store(tx, look, page, seen)
+
+
+async def _keep_last(tx: Transaction, look: Look, page: Page, seen: set[bytes]) -> None:
+    await looks.hold(tx, look)
+    await _store(tx, look, page, seen)
+    if page.whole and not page.unchanged:
+        await keep_events(tx, look.calendar.id, seen)
+        # Of ours that were deleted meanwhile such a look says nothing.
+        await reconcile_soon(tx, look.calendar.id)
+    await end_overlaps(tx, look.calendar.id)
+    # Where nothing has changed the old point is as good as the new one, and nothing has to be written.
+    await looks.succeed(tx, look, look.sync_point if page.unchanged else page.sync_point, page.timezone)
 
 
 async def _each(pages: AsyncIterator[Page]) -> AsyncGenerator[Page]:
-    """Yield pages, and let go of what they come from at the end, whatever that is."""
+    """Yield pages, and let go of what they come from at the end, whatever that is.
+
+    Raises Unreachable for one that takes longer than a lease lasts: a server that answers by drops holds up no other.
+    """
     try:
-        async for page in pages:
+        while True:
+            async with asyncio.timeout(_PAGE_SECONDS):
+                page = await anext(pages, None)
+            if page is None:
+                return
             yield page
+    except TimeoutError:
+        raise Unreachable("a page takes too long") from None
     finally:
         if isinstance(pages, AsyncGenerator):
             await pages.aclose()
@@ -259,7 +274,8 @@ async def _look_at_busy_times(database: Database, provider: Provider, begun: Seq
 
 async def _store_busy_times(database: Database, look: Look, spans: Sequence[Span]) -> None:
     calendar = look.calendar
-    async with database.transaction(look.business_id) as tx:
+
+    async def keep(tx: Transaction) -> None:
         await looks.hold(tx, look)
         times = {event_key(await tx.keys(), _BUSY): spans}
         change = await put_events(tx, calendar.id, calendar.resource_id, times)
@@ -267,3 +283,5 @@ async def _store_busy_times(database: Database, look: Look, spans: Sequence[Span
         await tell_overlaps(tx, calendar.id, calendar.resource_id, change.added)
         await end_overlaps(tx, calendar.id)
         await looks.succeed(tx, look, None)
+
+    await database.run(look.business_id, keep)

@@ -42,6 +42,7 @@ select from calendars where business_id = %(business_id)s and id = %(id)s and le
 update calendars
    set sync_point = case when %(keeps_point)s then sync_point else %(sync_point)s::bytea end,
        window_ends_at = %(window_ends_at)s, tentative_blocks = %(tentative_blocks)s,
+       timezone = coalesce(%(timezone)s::text, timezone),
        lease = null, leased_until = null, last_success_at = last_attempt_at, failures = 0, error_code = null,
        events_seen = null,
        next_sync_at = case when next_sync_at = leased_until

@@ -85,13 +85,15 @@ class Page:
     """Some of what a look at a calendar has found; on the last page only, `sync_point`: where the next look goes on.
 
     `whole` says that the pages of this look name everything within the window, so that what they do not name is gone;
-    else they name what has changed. `unchanged` says that there was nothing to read at all.
+    else they name what has changed. `unchanged` says that there was nothing to read at all. `timezone` is that of the
+    calendar by now, None when the provider does not tell it with its events.
     """
 
     events: Sequence[RemoteEvent]
     whole: bool
     sync_point: str | None = None
     unchanged: bool = False
+    timezone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

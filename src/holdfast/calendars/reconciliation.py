@@ -4,6 +4,7 @@ What lacks is made due, and what is there without a booking goes. What a person 
 when a look at the calendar meets it.
 """
 
+import asyncio
 import random
 from collections import defaultdict
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ _DAY_SECONDS = 86_400
 # From yesterday on, over a year: further than nearly everybody books.
 _BEFORE_SECONDS, _AHEAD_SECONDS = _DAY_SECONDS, 396 * _DAY_SECONDS
 _EVERY_SECONDS = 6 * 3_600.0
+# Of twenty thousand events it takes a minute or two; all others wait meanwhile.
+_TURN_SECONDS = 600.0
 # Calendars that were connected together drift apart.
 _random = random.SystemRandom()
 
@@ -73,7 +76,8 @@ async def reconcile(
         if connection.provider is ProviderName.GOOGLE and not await flag_is_on(tx, GCAL_INTEGRATION, stage):
             return False
     try:
-        await _compare(database, providers, business_id, connection, calendar)
+        async with asyncio.timeout(_TURN_SECONDS):
+            await _compare(database, providers, business_id, connection, calendar)
     except CalendarError as failure:
         log.warning("calendar_not_compared", calendar_id=str(calendar_id), error_code=failure.code)
     except psycopg.Error:

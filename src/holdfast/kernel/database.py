@@ -296,6 +296,17 @@ async def _is_dead(connection: AsyncConnection) -> bool:
     return False
 
 
+def is_away(failure: BaseException) -> bool:
+    """Tell whether the database is not there or is ending, or left open what became of a commit.
+
+    That is no matter of what was asked of it, which may be asked again as it is.
+    """
+    if isinstance(failure, psycopg.OperationalError):
+        # Without one the connection is lost; of the last class are servers that end or begin.
+        return not failure.sqlstate or failure.sqlstate.startswith("57P")
+    return isinstance(failure, TryLater | OutcomeUnknown)
+
+
 def translate(violation: psycopg.IntegrityError) -> Exception:
     """Return the domain's error for a violated constraint, or the violation itself when nobody claims it."""
     error = error_of_constraint(violation.diag.constraint_name)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -11,8 +12,7 @@ from holdfast.calendars.connections import Tokens
 from holdfast.calendars.event_ids import event_id_of
 from holdfast.calendars.google import GoogleCalendar
 from holdfast.calendars.google_oauth import SCOPES, GoogleOAuth
-from holdfast.calendars.grants import NewGrant
-from holdfast.calendars.port import Mark, OwnEvent, Page, RemoteEvent, Window
+from holdfast.calendars.port import Mark, NeedsReconnect, OwnEvent, Page, RemoteEvent, Window
 
 # A Monday, in winter.
 DAY = datetime(2027, 3, 1, tzinfo=UTC)
@@ -20,6 +20,24 @@ START = int(DAY.timestamp())
 HOUR, WEEK = 3_600, 7 * 86_400
 WINDOW = Window(START, START + 4 * WEEK)
 ZONE = "Europe/Moscow"
+
+
+@dataclass(frozen=True)
+class JustGranted:
+    """What an owner has granted, with nothing of it stored."""
+
+    oauth: GoogleOAuth
+    tokens: Tokens
+
+    async def access_token(self, refused: str | None = None) -> str:
+        """Return the token; raises NeedsReconnect if it was refused."""
+        if refused is not None:
+            raise NeedsReconnect("the token that was just granted is refused")
+        return self.tokens.access_token
+
+    async def revoke(self) -> None:
+        """Give back what was granted."""
+        await self.oauth.revoke(self.tokens.refresh_token or self.tokens.access_token)
 
 
 def tokens_of(google: FakeGoogle) -> Tokens:
@@ -32,7 +50,7 @@ def tokens_of(google: FakeGoogle) -> Tokens:
 async def opened(google: FakeGoogle, push_address: str | None = None) -> AsyncIterator[GoogleCalendar]:
     """Lend the adapter for the account of the fake."""
     settings = settings_of(google)
-    adapter = GoogleCalendar(settings, NewGrant(GoogleOAuth(settings), tokens_of(google)), push_address)
+    adapter = GoogleCalendar(settings, JustGranted(GoogleOAuth(settings), tokens_of(google)), push_address)
     try:
         yield adapter
     finally:
