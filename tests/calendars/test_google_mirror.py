@@ -51,12 +51,17 @@ async def export(made: Mirrored, booking_id: UUID, hour: int) -> str:
 
 
 async def test_an_appointment_of_google_blocks_the_slot(office: Connected, google: FakeGoogle) -> None:
-    """An event made at Google blocks its slot after one look, and gives it back when it is deleted (C-2)."""
+    """An event made at Google takes its slot after one look, with alternatives for whoever comes too late, and gives it back
+    when it is deleted (C-2, calendars 27).
+    """
     made, calendar_id = await mirrored(office, google)
     [event_id] = made.add(0)
     await office.sync(calendar_id)
-    with pytest.raises(SlotConflict):
+    with pytest.raises(SlotConflict) as refused:
         await office.practice.reserve("talk", START)
+    starts = [each["start"] for each in refused.value.details["alternatives"]]
+    assert starts
+    assert utc_text(START) not in starts
     made.calendar.delete(event_id)
     await office.sync(calendar_id)
     await office.practice.reserve("talk", START)
