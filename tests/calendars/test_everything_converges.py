@@ -199,6 +199,13 @@ class Calendars(RuleBasedStateMachine):
         self.book(n, slot)
         self.work("export", n, fate)
 
+    @rule(n=who, slot=slots, job=st.sampled_from(["look", "export"]), at=st.integers(3, 12))
+    def overtake(self, n: int, slot: int, job: str, at: int) -> None:
+        """A worker stands still until another one has done what it was at, and finds that."""
+        self.add_event(n, slot, 1, False)
+        self.book(n, slot)
+        self.runner.run(self.world.overtake(self.job(job, n), Worker(Fate.STALLS, at)))
+
     @rule()
     def all_work(self) -> None:
         """Everybody works for a while, as on most days."""
