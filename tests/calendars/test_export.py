@@ -464,11 +464,17 @@ async def test_what_nobody_has_foreseen_keeps_nothing_else_from_its_turn(practic
 
 
 async def test_google_is_not_called_while_its_flag_is_off(practice: Exporting) -> None:
-    """With the flag off nothing is written to a calendar of Google; what is owed waits (C-7)."""
+    """With the flag off nothing is written to a calendar of Google; what is owed waits, a minute at a time (C-7)."""
     await practice.connect("ben", "google")
     await practice.book(name="ben")
     await practice.export()
     assert (practice.shelves["ben"].calls, practice.due()) == ([], 1)
+    put_off = practice.tenant.sql(
+        "select next_attempt_at > now(), next_attempt_at <= now() + interval '1 minute' from calendar_events"
+        " where business_id = %s",
+        practice.tenant.business_id,
+    )
+    assert put_off == [(True, True)]
 
 
 async def test_the_worker_exports_by_itself_until_it_ends(practice: Exporting) -> None:

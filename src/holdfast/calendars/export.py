@@ -56,6 +56,8 @@ _TURN_SECONDS = 30.0
 _CONNECTIONS = 8
 # Longer than all tries of one event can take.
 _LEASE_SECONDS = 300.0
+# Whoever switches Google on again sees soon what has waited.
+_FLAG_SECONDS = 60.0
 # After so many failures in a row staff hear of it; it goes on being tried, after all others (export_entrances.sql).
 _FAILURES = 10
 
@@ -130,7 +132,7 @@ async def _serve(
             return 0
         calendars = {calendar.id: calendar for calendar in await calendars_of(tx, connection_id)}
         if connection.provider is ProviderName.GOOGLE and not await flag_is_on(tx, GCAL_INTEGRATION, stage):
-            await _postpone(tx, connection_id, patience.POLL_SECONDS)
+            await _postpone(tx, connection_id, _FLAG_SECONDS)
             return 0
     done = 0
     try:
