@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
+import psycopg
 import pytest
 import pytest_asyncio
 
@@ -21,6 +22,14 @@ def google() -> Iterator[FakeGoogle]:
     """A Google with one account and no calendars, over HTTP; its end fails when the contract was broken."""
     with fake_google() as made:
         yield made
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nobody_stays_connected(postgres: EmbeddedPostgres, shared_database: str) -> Iterator[None]:
+    """Take what was connected out of the database that tests share: nobody exports there what was left undone."""
+    yield
+    with psycopg.connect(postgres.uri(database=shared_database)) as connection:
+        connection.execute("delete from calendar_connections")
 
 
 @pytest_asyncio.fixture(scope="session")
