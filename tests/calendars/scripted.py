@@ -164,7 +164,7 @@ class Connected:
                     self.resource_id,
                     keys.seal("calendars.remote_id", calendar_id, remote_id),
                     keys.index_other("c", remote_id),
-                    keys.seal("calendars.name", calendar_id, "A calendar"),
+                    keys.seal("calendars.name", calendar_id, "Calendar of somebody"),
                     access,
                     blocks,
                     exports,

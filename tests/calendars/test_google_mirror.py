@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +11,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from booking.opened import START
 from calendars import measured
@@ -227,10 +228,10 @@ async def test_fifty_one_calendars_are_two_questions(office: Connected, google: 
     assert made.asked() == []
 
 
-@pytest.fixture
-def doorstep(http: httpx.AsyncClient) -> Iterator[Server]:
+@pytest_asyncio.fixture
+async def doorstep(http: httpx.AsyncClient) -> AsyncIterator[Server]:
     """Where the fake finds the application: a server that hands on what it hears."""
-    loop = asyncio.get_event_loop_policy().get_event_loop()
+    loop = asyncio.get_running_loop()
 
     def hand_on(asked: Asked) -> Reply:
         call = http.post(asked.path, headers=dict(asked.headers), content=asked.body)

@@ -69,7 +69,7 @@ async def connect_many(office: Connected, number: int) -> None:
                     office.resource_id,
                     keys.seal("calendars.remote_id", each, str(each)),
                     keys.index_other("c", str(each)),
-                    keys.seal("calendars.name", each, "A calendar"),
+                    keys.seal("calendars.name", each, "Calendar of somebody"),
                 )
                 for account, each in ids
             ],

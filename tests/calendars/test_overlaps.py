@@ -3,6 +3,8 @@
 from typing import Any
 from uuid import UUID
 
+import psycopg
+
 from booking.opened import HOUR_SECONDS, START, violations
 from calendars.scripted import Connected, event
 from holdfast.availability.ics.times import Span
@@ -112,14 +114,24 @@ async def test_events_of_two_calendars_over_one_booking_are_one_task(office: Con
     assert office.inbox() == []
 
 
+def shift(office: Connected, booking_id: UUID, days: int) -> None:
+    """Let a booking be on another day than its places are, without history: a test must bring it back."""
+    with psycopg.connect(office.admin_uri) as connection:
+        connection.execute("set session_replication_role = replica")
+        connection.execute(
+            "update bookings set starts_at = starts_at + make_interval(days => %(days)s),"
+            " ends_at = ends_at + make_interval(days => %(days)s) where id = %(id)s",
+            {"days": days, "id": booking_id},
+        )
+
+
 async def test_what_is_past_is_no_conflict(office: Connected) -> None:
     """An event over an appointment that has ended is mirrored and not told."""
     calendar_id = await office.add_calendar()
     booking_id = await book(office, 0)
-    office.sql(
-        "update bookings set starts_at = starts_at - interval '30 days', ends_at = ends_at - interval '30 days',"
-        " version = version + 1 where id = %s",
-        booking_id,
-    )
-    await office.look(calendar_id, changed(event("over", 0)))
-    assert (conflicts(office), office.inbox()) == ([], [])
+    shift(office, booking_id, -30)
+    try:
+        await office.look(calendar_id, changed(event("over", 0)))
+        assert (conflicts(office), office.inbox()) == ([], [])
+    finally:
+        shift(office, booking_id, 30)
