@@ -147,6 +147,25 @@ async def test_a_conflict_ends_when_the_calendar_is_put_right(practice: Exportin
     assert practice.due() == 0
 
 
+@pytest.mark.parametrize("deleted", [False, True])
+async def test_who_undoes_what_an_export_has_met_lets_it_go_on(practice: Exporting, *, deleted: bool) -> None:
+    """An event that is back as we had written it, before the booking was moved, follows the booking again (C-5)."""
+    booking_id = await exported(practice)
+    shelf = practice.shelves["ana"]
+    if deleted:
+        shelf.delete(booking_id)
+    else:
+        shelf.move(booking_id, START + timedelta(hours=3))
+    await practice.reschedule(booking_id, 6)
+    await practice.until_quiet()
+    assert await practice.inbox() == [DELETED if deleted else MOVED]
+    await moved(practice, booking_id, 0)
+    assert await practice.inbox() == []
+    await practice.until_quiet()
+    assert [start for start, _ in shelf.times()] == [int((START + timedelta(hours=6)).timestamp())]
+    assert await practice.inbox() == []
+
+
 async def test_a_person_who_goes_on_is_followed(practice: Exporting) -> None:
     """Moved again and then deleted, an event has one open conflict, with what was done last (C-5)."""
     booking_id = await exported(practice)

@@ -176,10 +176,12 @@ async def observe_own(tx: Transaction, calendar: Calendar, event: RemoteEvent) -
     if times is None or (shown != known.version and not paused):
         # An older version: an export is due.
         return
-    if times == (known.starts_at, known.ends_at):
+    # As we had written it before the booking was moved: what a person has done since is undone, and an export is due.
+    behind = known.as_written and not known.same_times
+    if behind or times == (known.starts_at, known.ends_at):
         if paused:
             await _put_right(tx, place, event, shown)
-    elif not known.decided and not (known.as_written and not known.same_times):
+    elif not known.decided:
         await found(tx, place, known.version, event)
 
 
