@@ -107,7 +107,7 @@ def _each_appointment_is_one_event(world: World, person: Person) -> None:
 
 
 def _nothing_that_people_do_is_lost(world: World, person: Person) -> None:
-    """What people made of an event of ours was told, if it was written over, and is, if it is there still."""
+    """What people made of an event of ours was told, if it was written over, and is, if it is there still; no more is."""
     told = _told(world, person)
     bookings = {event_id_of(booking_id): booking_id for booking_id in world.booked}
     for event_id, times in person.remote.overwritten:
@@ -115,9 +115,11 @@ def _nothing_that_people_do_is_lost(world: World, person: Person) -> None:
             known = told.get(bookings[event_id], [])
             assert times in [c.times for c in known if c.kind != "overlap"], f"{bookings[event_id]}: {times} is lost"
     for event_id, booking_id in bookings.items():
+        known = [c for c in told.get(booking_id, []) if c.kind != "overlap"]
+        made = person.remote.theirs.get(event_id, [])
+        assert {c.times for c in known} <= set(made), f"{booking_id}: {known}, but people have made {made}"
         booked, times = world.booked[booking_id], person.remote.times(event_id)
         if booked.resource_id == person.resource_id and times != (booked.start, booked.end):
-            known = [c for c in told.get(booking_id, []) if c.kind != "overlap"]
             right = known and (known[-1].state == "ignored" or known[-1] == Told(known[-1].kind, "open", times))
             assert right, f"{booking_id}: it is {times}, and {known}"
 

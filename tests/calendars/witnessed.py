@@ -19,6 +19,8 @@ class Witnessed(Calendar):
     ours: dict[str, Times] = field(default_factory=dict)
     # What people had made of an event of ours when we wrote something else over it.
     overwritten: list[tuple[str, Times]] = field(default_factory=list)
+    # What people have made of events, one after the other.
+    theirs: dict[str, list[Times]] = field(default_factory=dict)
     by_person: bool = False
 
     def add(self, start: At, end: At, summary: str = "Something else", **more: Any) -> str:
@@ -42,8 +44,10 @@ class Witnessed(Calendar):
             event_id = body["id"]
             before = self.times(event_id)
             stored = super().put(body)
-            if not self.by_person:
-                after = self.times(event_id)
+            after = self.times(event_id)
+            if self.by_person:
+                self.theirs.setdefault(event_id, []).append(after)
+            else:
                 if before not in (self.ours.get(event_id), after):
                     self.overwritten.append((event_id, before))
                 self.ours[event_id] = after
