@@ -12,8 +12,8 @@ from calendars.shelves import Scripted, Stored
 from holdfast.administration.settings import Stage
 from holdfast.calendars.connections import ProviderName
 from holdfast.calendars.event_ids import event_id_of
-from holdfast.calendars.export import export_due, resume, want_all
-from holdfast.calendars.feed import feed
+from holdfast.calendars.export import export_due, resume
+from holdfast.calendars.feed import feed, want_all
 from holdfast.calendars.port import (
     CalendarGone,
     Mark,

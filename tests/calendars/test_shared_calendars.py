@@ -8,7 +8,7 @@ from calendars.test_export import spans
 from calendars.test_reconciliation import compared
 from holdfast.calendars import accounts
 from holdfast.calendars.event_ids import event_id_of
-from holdfast.calendars.export import want_all
+from holdfast.calendars.feed import want_all
 from holdfast.kernel.audit import CONSOLE
 
 

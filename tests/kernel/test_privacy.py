@@ -80,6 +80,9 @@ async def test_every_process_has_the_same_keys(app_uri: str, tenant: UUID) -> No
     assert theirs.open(PLACE, row, ours.seal(PLACE, row, TEXT)) == TEXT
     assert ours.index_email("Guest@Example.org ") == theirs.index_email("guest@example.org")
     assert ours.chain_key(row) == theirs.chain_key(row)
+    assert ours.index_exact("calendar", "Id") == theirs.index_exact("calendar", "Id")
+    others = [ours.index_exact("calendar", "id"), ours.index_exact("event", "Id"), ours.index_other("calendar", "Id")]
+    assert ours.index_exact("calendar", "Id") not in others, "letters and kinds tell"
 
 
 async def test_blind_indexes_tell_nothing_across_kinds_and_tenants(

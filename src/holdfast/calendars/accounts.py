@@ -25,7 +25,8 @@ from holdfast.calendars.connections import (
     set_state,
 )
 from holdfast.calendars.errors import CalendarNotWritable, GrantIncomplete, OneExportCalendar
-from holdfast.calendars.export import resume, want_all
+from holdfast.calendars.export import resume
+from holdfast.calendars.feed import want_all
 from holdfast.calendars.overlaps import end_overlaps
 from holdfast.calendars.port import Access, RemoteCalendar
 from holdfast.kernel.attention import settle
@@ -184,7 +185,7 @@ async def _found_or_added(tx: Transaction, wanted: Connection) -> tuple[UUID, Co
         "id": wanted.id,
         "resource_id": wanted.resource_id,
         "provider": wanted.provider,
-        "account_index": _exact(await tx.keys(), "calendar account", account),
+        "account_index": (await tx.keys()).index_exact("calendar account", account),
     }
     # Until it is found: whoever connected it at the same moment may disconnect it again.
     while True:
@@ -232,7 +233,7 @@ async def _list(
                 after = _purpose(blocks=calendar.blocks, exports=False)
                 before = _purpose(blocks=calendar.blocks, exports=True)
                 await record(tx, CALENDAR, calendar.id, "choose", actor, before=before, after=after)
-    indexes = [_exact(keys, "calendar", remote.remote_id) for remote in listed]
+    indexes = [keys.index_exact("calendar", remote.remote_id) for remote in listed]
     values = {"business_id": tx.business_id, "connection_id": connection_id, "listed": indexes}
     await tx.run(_SQL["forget_unused_calendars"], values)
 
@@ -255,7 +256,7 @@ async def _add(
         "connection_id": connection_id,
         "resource_id": resource_id,
         "remote_id": keys.seal("calendars.remote_id", calendar_id, remote.remote_id),
-        "remote_id_index": _exact(keys, "calendar", remote.remote_id),
+        "remote_id_index": keys.index_exact("calendar", remote.remote_id),
         "blocks": chosen,
         "exports": exports,
         **_described(keys, calendar_id, remote),
@@ -299,11 +300,6 @@ def _proposed(listed: Sequence[RemoteCalendar]) -> RemoteCalendar | None:
 def _described(keys: TenantKeys, calendar_id: UUID, remote: RemoteCalendar) -> dict[str, object]:
     name = keys.seal("calendars.name", calendar_id, remote.name)
     return {"name": name, "timezone": remote.timezone, "access": remote.access}
-
-
-def _exact(keys: TenantKeys, kind: str, text: str) -> bytes:
-    """Return what a text is found by to the letter: the case of letters matters in addresses."""
-    return keys.index_other(kind, text.encode().hex())
 
 
 def _purpose(*, blocks: bool, exports: bool) -> str:

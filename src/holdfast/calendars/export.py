@@ -25,7 +25,6 @@ from holdfast.calendars.connections import (
     stop_asking,
 )
 from holdfast.calendars.exported_event import DAY_SECONDS, Row, Task, Wanted, bring
-from holdfast.calendars.feed import want_all
 from holdfast.calendars.port import (
     CalendarError,
     CalendarGone,
@@ -41,8 +40,6 @@ from holdfast.kernel.database import Database, Transaction, is_away
 from holdfast.kernel.errors import NotFound
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.sql import load
-
-__all__ = ["export_due", "resume", "want_all"]
 
 log = structlog.get_logger(__name__)
 

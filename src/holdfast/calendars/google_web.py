@@ -28,7 +28,6 @@ from holdfast.calendars.web import check_flag, listed_by, put_connection
 from holdfast.identity.calls import Call
 from holdfast.identity.guards import Needs, staff_of
 from holdfast.identity.permissions import Permission
-from holdfast.identity.staff import Staff
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.documents import documented
 from holdfast.kernel.errors import UserError
@@ -73,7 +72,7 @@ async def connect_google(request: Call) -> Response[bytes]:
         settings = await _settings(request, tx)
         await accounts.check_resource(tx, data.resource_id)
         redirect_uri = settings.google_redirect_uri
-        departure = await authorizations.leave(tx, data.resource_id, _who(staff), redirect_uri)
+        departure = await authorizations.leave(tx, data.resource_id, staff.id, redirect_uri)
     url = GoogleOAuth(settings.google).authorize_url(redirect_uri, departure.state, departure.verifier)
     return json_response(AuthorizationView(authorization_url=url))
 
@@ -131,7 +130,7 @@ async def _come_back(request: Call) -> UUID:
     async with request.app.state.database.transaction(staff.business_id) as tx:
         settings = await _settings(request, tx)
         if asked.get("state"):
-            came = await authorizations.come_back(tx, asked["state"], _who(staff))
+            came = await authorizations.come_back(tx, asked["state"], staff.id)
     # Committed: the state has been used, whatever comes of it.
     if came is None:
         raise AuthorizationInvalid
@@ -175,10 +174,3 @@ def _check_works(connection: Connection) -> None:
         raise NeedsConnectingAgain
     if connection.state is ConnectionState.STOPPED:
         raise CalendarStopped
-
-
-def _who(staff: Staff) -> UUID:
-    """Return who leaves for Google, and who has to come back."""
-    who = staff.user_id or staff.key_id
-    assert who is not None, "staff are known by a key or a login"
-    return who

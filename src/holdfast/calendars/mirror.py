@@ -132,7 +132,7 @@ async def _keep_up(database: Database, providers: Providers, stage: Stage, *, fo
 
 def event_key(keys: TenantKeys, key: str) -> bytes:
     """Return what an event of an external calendar is known by: a keyed hash of its id, in which case tells."""
-    return keys.index_other("calendar event", key.encode().hex())
+    return keys.index_exact("calendar event", key)
 
 
 async def _failed(database: Database, begun: Sequence[Look], failure: CalendarError) -> None:

@@ -33,9 +33,14 @@ class Staff:
     @property
     def actor(self) -> Actor:
         """Return who does what this call does: the user, or the key."""
+        return Actor.staff(self.id)
+
+    @property
+    def id(self) -> UUID:
+        """Return by which id they are known: of the user, or of the key."""
         who = self.user_id or self.key_id
         assert who is not None, "staff are known by a key or a login"
-        return Actor.staff(who)
+        return who
 
 
 async def is_staff(tx: Transaction, staff_id: UUID) -> bool:

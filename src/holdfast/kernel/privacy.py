@@ -118,6 +118,10 @@ class TenantKeys:
         """Return what another handle of a person, such as a name in a messenger, is found by."""
         return self._blind(b"other:" + kind.encode(), text.strip().casefold())
 
+    def index_exact(self, kind: str, text: str) -> bytes:
+        """Return what a name that others have given, such as the id of a calendar, is found by: to the letter."""
+        return self._blind(b"exact:" + kind.encode(), text)
+
     def chain_key(self, aggregate_id: UUID) -> bytes:
         """Return the key (32 bytes) of the chain of audit entries of one aggregate."""
         return chain_key_of(self._audit, aggregate_id)
