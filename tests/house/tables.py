@@ -36,6 +36,8 @@ OWNERS = {
     "payments": "payments",
     "refunds": "payments",
     "webhook_events": "payments",
+    "payment_accounts": "payments",
+    "payment_reconciliations": "payments",
     "calendar_connections": "calendars",
     "calendars": "calendars",
     "calendar_channels": "calendars",

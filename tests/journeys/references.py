@@ -65,6 +65,12 @@ def payment(**values: str) -> str:
     )
 
 
+def account(**values: Any) -> str:
+    """Return SQL that inserts an account at a payment provider."""
+    terms: dict[str, Any] = {"provider": "stripe", "account": "a", "is_test": True, "secret": ENVELOPE}
+    return row("payment_accounts", **{"business": MINE, "id": NEW, **terms, **values})
+
+
 def refund(**values: str) -> str:
     """Return SQL that inserts a refund that was refused, and so moved no money."""
     terms: dict[str, Any] = {"cause": "policy", "provider_key": "new", "state": "refused", "currency": "RUB"}
@@ -241,6 +247,12 @@ REFERENCES: dict[str, Damage] = {
         {says(PAYMENTS, NEW, NOWHERE), says(PAYMENTS, NEW, the("past"))},
     ),
     "payments_booking": (payment(booking_id=theirs("past")), {says(PAYMENTS, NEW, theirs("past"))}),
+    "payments_account": (payment(account_id=NOWHERE), {says(PAYMENTS, NEW, NOWHERE)}),
+    "payment_accounts_business_id_fkey": (account(business=NOWHERE), {says(PAYMENTS, NEW, NOWHERE)}),
+    "payment_reconciliations_account": (
+        row("payment_reconciliations", id=NEW, account_id=NOWHERE, listed_until="2046-01-01T00:00Z"),
+        {says(PAYMENTS, NEW, NOWHERE)},
+    ),
     "refunds_business_id_fkey": (
         refund(business=NOWHERE, payment_id=NOWHERE),
         {says(PAYMENTS, NEW, NOWHERE)},

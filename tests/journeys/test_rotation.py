@@ -72,5 +72,5 @@ def _fill(dsn: str, keys: TenantKeys) -> dict[UUID, str]:
     ):
         for row, text in texts.items():
             sealed = keys.seal(PLACE, row, text)
-            rows.write_row((keys.business_id, row, "yookassa", str(row), "payment.succeeded", "object", sealed))
+            rows.write_row((keys.business_id, row, "yookassa", str(row), "payment.succeeded", str(row), sealed))
     return texts

@@ -14,7 +14,7 @@ from holdfast.kernel.rotation import Rotated, rotate
 
 PLACE = "webhook_events.body"
 INSERT = """insert into webhook_events (business_id, id, provider, event_id, type, object_id, body)
-            values (%s, %s, 'yookassa', %s, 'payment.succeeded', 'object', %s)"""
+            values (%s, %s, 'yookassa', %s, 'payment.succeeded', uuidv7()::text, %s)"""
 
 
 @pytest.fixture

@@ -107,7 +107,12 @@ async def test_an_event_of_a_provider_is_written_down_once(database: Database, p
         return await database.run(
             practice.business_id,
             lambda tx: record_webhook_event(
-                tx, provider=Provider.STRIPE, event_id=event_id, kind="payment.succeeded", object_id="pi_1", body=BODY
+                tx,
+                provider=Provider.STRIPE,
+                event_id=event_id,
+                kind="payment.succeeded",
+                object_id=f"pi_{event_id}",
+                body=BODY,
             ),
         )
 

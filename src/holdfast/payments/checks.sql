@@ -6,8 +6,15 @@
 -- that refers and the row that it refers to.
 with referring as (
     select r.business_id, 'payment' as source, r.id::text as id, target.kind, target.id as target_id
-      from payments r, lateral (values ('business', r.business_id), ('booking', r.booking_id)) target (kind, id)
+      from payments r, lateral (values ('business', r.business_id), ('booking', r.booking_id),
+                                       ('payment account', r.account_id)) target (kind, id)
      where target.id is not null
+    union all
+    select r.business_id, 'payment account' as source, r.id::text as id, target.kind, target.id as target_id
+      from payment_accounts r, lateral (values ('business', r.business_id)) target (kind, id)
+    union all
+    select r.business_id, 'reconciliation' as source, r.id::text as id, target.kind, target.id as target_id
+      from payment_reconciliations r, lateral (values ('payment account', r.account_id)) target (kind, id)
     union all
     select r.business_id, 'refund' as source, r.id::text as id, target.kind, target.id as target_id
       from refunds r, lateral (values ('business', r.business_id), ('payment', r.payment_id)) target (kind, id)
@@ -20,6 +27,8 @@ with referring as (
     select 'business' as kind, b.id as business_id, b.id from businesses b
     union all
     select 'booking', t.business_id, t.id from bookings t
+    union all
+    select 'payment account', t.business_id, t.id from payment_accounts t
     union all
     select 'payment', t.business_id, t.id from payments t
 ), strays as materialized (

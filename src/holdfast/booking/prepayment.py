@@ -1,0 +1,35 @@
+"""What booking knows of money: that somebody above takes it. See ADR 31."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Payable:
+    """How a client pays for a booking, as far as it is known yet.
+
+    `status` is that of the payment. Without an address and a secret the provider has not answered: it is asked again
+    when the client asks again, and by a worker all the same.
+    """
+
+    payment_id: UUID
+    provider: str
+    status: str
+    amount_minor: int
+    currency: str
+    expires_at: datetime | None
+    confirmation_url: str | None = field(default=None, repr=False)
+    client_secret: str | None = field(default=None, repr=False)
+    publishable_key: str | None = None
+
+
+class Till(Protocol):
+    """Takes the money for bookings that have to be paid before they are confirmed."""
+
+    async def open(self, business_id: UUID, booking_id: UUID) -> Payable:
+        """Return how a booking that awaits its payment is paid; the payment that is open, or else a new attempt.
+
+        Never raises for a provider that does not answer. Raises PaymentsUnavailable when the business takes none.
+        """
