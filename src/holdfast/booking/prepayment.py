@@ -11,7 +11,8 @@ class Payable:
     """How a client pays for a booking, as far as it is known yet.
 
     `status` is that of the payment. Without an address and a secret the provider has not answered: it is asked again
-    when the client asks again, and by a worker all the same.
+    when the client asks again, and by a worker all the same. `refunded_minor` has gone back, `refunding_minor` is on
+    its way.
     """
 
     payment_id: UUID
@@ -23,13 +24,24 @@ class Payable:
     confirmation_url: str | None = field(default=None, repr=False)
     client_secret: str | None = field(default=None, repr=False)
     publishable_key: str | None = None
+    refunded_minor: int = 0
+    refunding_minor: int = 0
 
 
 class Till(Protocol):
     """Takes the money for bookings that have to be paid before they are confirmed."""
 
-    async def open(self, business_id: UUID, booking_id: UUID) -> Payable:
+    async def open(self, business_id: UUID, booking_id: UUID, *, base_url: str | None = None) -> Payable:
         """Return how a booking that awaits its payment is paid; the payment that is open, or else a new attempt.
 
-        Never raises for a provider that does not answer. Raises PaymentsUnavailable when the business takes none.
+        `base_url` is this server as the client has called it: where the client comes back to when the settings name no
+        address. Never raises for a provider that does not answer. Raises PaymentsUnavailable when the business takes
+        none, and NotChangeable for a booking that awaits no payment.
+        """
+
+    async def look(self, business_id: UUID, booking_id: UUID) -> Payable | None:
+        """Return how the payment of a booking is now, None for a booking that has none; it begins nothing.
+
+        While something is open the provider is asked first, once in 2 seconds at most, and what follows is done: the
+        booking may be another after this. Never raises for a provider that does not answer.
         """
