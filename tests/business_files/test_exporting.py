@@ -22,7 +22,10 @@ from holdfast.business_files.errors import NotExpressible
 from holdfast.business_files.exporting import export
 from holdfast.business_files.importing import Changes, Report, load
 from holdfast.business_files.toml_file import read
+from holdfast.catalog.programs import programs_of
+from holdfast.catalog.refund_terms import Term
 from holdfast.catalog.resources import deactivate_resources, resources_of
+from holdfast.catalog.services import services_of
 from holdfast.identity.businesses import find
 from holdfast.identity.errors import UnknownBusiness
 from holdfast.kernel.database import Database, Transaction
@@ -118,6 +121,25 @@ async def test_what_is_exported_imports_to_the_same(database: Database, text: st
     elsewhere = Practice(database, f"b-{uuid4().hex[:8]}")
     await elsewhere.load(exported.replace(f'"{slug}"', f'"{elsewhere.slug}"'))
     assert (await elsewhere.export()).replace(f'"{elsewhere.slug}"', f'"{slug}"') == exported
+
+
+async def test_what_is_paid_in_advance_comes_back(practice: Practice) -> None:
+    """How long a place waits for its payment and what a cancellation gives back are imported, exported and imported
+    to the same; a change of only them is one (K-2, P-6).
+    """
+    refunds = "refunds = [{ hours_before = 2, percent = 0 }, { hours_before = 24, percent = 50 }]\npayment_minutes = 10"
+    text = demo_text().replace('payment = "on_site"\n', f'payment = "prepay"\n{refunds}\n')
+    await practice.load(demo_text().replace('"on_site"', '"prepay"'))
+    report = await practice.load(text)
+    paid = text.count('"prepay"')
+    assert len(report.services.updated + report.programs.updated) == paid > 1
+    terms = {(each.payment_minutes, each.refund_terms) for each in await practice.run(services_of) if each.price_minor}
+    terms |= {(each.payment_minutes, each.refund_terms) for each in await practice.run(programs_of) if each.price_minor}
+    assert terms == {(10, (Term(24, 50), Term(2, 0)))}
+    exported = await practice.export()
+    table = "refunds = [{ hours_before = 24, percent = 50 }, { hours_before = 2, percent = 0 }]"
+    assert exported.count(table) == exported.count("payment_minutes = 10") == paid
+    assert changed_nothing(await practice.load(exported))
 
 
 async def test_hours_are_written_to_be_read(practice: Practice) -> None:

@@ -18,6 +18,7 @@ DEMO = demo_text().splitlines()
 KEYS = sorted(
     {line.split("=")[0].strip() for line in DEMO if "=" in line and not line.startswith("#")}
     | {"capacity", "daily_limit", "timezone", "always_open", "hours", "overrides", "date", "valid_from", "valid_until"}
+    | {"payment_minutes", "refunds", "hours_before", "percent"}
     | {"hold_minutes", "max_horizon_days", "monday", "sunday", "hours.friday", "every", "at", "unheard-of", '"quoted"'}
 )
 VALUES = [
@@ -27,10 +28,12 @@ VALUES = [
     *('"2027-02-30"', '"07:30"', '"room"', '["studio"]', '[["room"], ["studio"]]', '["room", "room"]', '"none"'),
     *('"on_site"', '"prepay"', '"Asia/Tokyo"', '"JPY"', '"Сад"', '"new-slug"', '{ every = "day", at = "07:30" }'),
     *('[{ every = "sunday", at = "00:00" }]', "{ date = 2027-01-01, hours = [] }", '"a\\u0000b"', '"\\U0001F600"'),
+    *("[{ hours_before = 24, percent = 50 }]", "{ hours_before = 2, percent = 0 }"),
     *("[{ date = 2027-01-01, hours = [] }]", '{ monday = ["09:00-12:00"] }', '[{ monday = ["09:00-12:00"] }]'),
 ]  # fmt: skip
 HEADERS = ["[business]", "[hours]", "[[hours]]", "[[resources]]", "[[services]]", "[[programs]]", "[resources.hours]"]
-HEADERS += ["[[resources.overrides]]", "[[programs.schedule]]", "[[resources.hours]]", "[other]", "[[business]]"]
+HEADERS += ["[[resources.overrides]]", "[[programs.schedule]]", "[[services.refunds]]", "[[resources.hours]]"]
+HEADERS += ["[other]", "[[business]]"]
 
 
 @st.composite
@@ -105,6 +108,14 @@ HOURS = st.fixed_dictionaries({}, optional=dict.fromkeys(("every_day", *WEEK), W
 SEASON = st.fixed_dictionaries({"valid_from": st.just("0001-01-01"), "valid_until": DATES, "friday": WINDOWS})
 OVERRIDES = st.lists(st.fixed_dictionaries({"date": DATES, "hours": WINDOWS}), max_size=2)
 PRICED = st.sampled_from([{}, {"price": "0.01", "payment": "prepay"}, {"price": "9999999999", "payment": "on_site"}])
+REFUNDS = st.dictionaries(number(0, 8_760), number(0, 100), max_size=4).map(
+    # Less for who comes later; said in any order.
+    lambda terms: [
+        {"hours_before": hours, "percent": percent}
+        for hours, percent in zip(sorted(terms), sorted(terms.values()), strict=True)
+    ]
+)
+PAYING = {"payment_minutes": number(5, 1_440), "refunds": REFUNDS}
 RESOURCE = {
     "name": NAMES,
     "kind": st.sampled_from(["practitioner", "room", "pool"]),
@@ -118,6 +129,7 @@ SERVICE = {
     "buffer_before_minutes": number(0, 1_440),
     "buffer_after_minutes": number(0, 1_440),
     "slot_step_minutes": number(1, 1_440),
+    **PAYING,
     "hold_minutes": number(1, 1_440),
     "min_notice_minutes": number(0, 525_600),
     "max_horizon_days": number(1, 730),
@@ -128,6 +140,7 @@ PROGRAM = {
     "name": NAMES,
     "duration_minutes": number(1, 10_080),
     "capacity": number(1, 1_000_000),
+    **PAYING,
     "hold_minutes": number(1, 1_440),
     "cancel_notice_minutes": number(0, 525_600),
     "timezone": ZONES,

@@ -8,6 +8,7 @@ from holdfast.availability.hours import Override, WeeklyRule
 from holdfast.business_files.demo import demo_text
 from holdfast.business_files.errors import BusinessFileInvalid
 from holdfast.business_files.toml_file import read
+from holdfast.catalog.refund_terms import Term
 
 # 22 lines. Tests change a line of it or add some at the end.
 GOOD = """\
@@ -34,6 +35,11 @@ name = "Group"
 duration_minutes = 60
 capacity = 12
 """
+
+
+def refund(hours_before: float, percent: float) -> str:
+    """A line of what is given back."""
+    return f"{{ hours_before = {hours_before}, percent = {percent} }}"
 
 
 def problems(text: str | bytes) -> list[tuple[int, str]]:
@@ -88,6 +94,23 @@ def problems(text: str | bytes) -> list[tuple[int, str]]:
         (15, 'duration_minutes = 50\npayment = "card"', "payment: it is one of none, on_site, prepay"),
         (15, 'duration_minutes = 50\npayment = "prepay"', "what is paid in advance has a price"),
         (15, "duration_minutes = 50\nmax_simultaneous_bookings = 0", "max_simultaneous_bookings: Expected `int` >= 1"),
+        (15, "duration_minutes = 50\npayment_minutes = 4", "payment_minutes: Expected `int` >= 5"),
+        (15, "duration_minutes = 50\npayment_minutes = 1441", "payment_minutes: Expected `int` <= 1440"),
+        (
+            15,
+            "duration_minutes = 50\nrefunds = 100",
+            "refunds: it is a list of tables, each under [[services.refunds]]",
+        ),
+        (15, f"duration_minutes = 50\nrefunds = [{refund(24, 101)}]", "percent: Expected `int` <= 100"),
+        (15, f"duration_minutes = 50\nrefunds = [{refund(24, -1)}]", "percent: Expected `int` >= 0"),
+        (15, f"duration_minutes = 50\nrefunds = [{refund(24, 50.5)}]", "percent: Expected `int`, got `float`"),
+        (15, f"duration_minutes = 50\nrefunds = [{refund(8761, 50)}]", "hours_before: Expected `int` <= 8760"),
+        (15, "duration_minutes = 50\nrefunds = [{ hours_before = 24 }]", "percent is missing"),
+        (15, f"duration_minutes = 50\nrefunds = [{refund(24, 50)}, {refund(24, 40)}]", "two terms have 24 hours"),
+        (15, f"duration_minutes = 50\nrefunds = [{refund(24, 50)}, {refund(2, 60)}]", "2 hours before would get more"),
+        (15, f"duration_minutes = 50\nrefunds = [{21 * (refund(24, 50) + ', ')}]", "it has more than 20 items"),
+        (22, f"capacity = 1\nrefunds = [{refund(2, 60)}, {refund(24, 50)}]", "2 hours before would get more"),
+        (22, "capacity = 1\npayment_minutes = 0", "payment_minutes: Expected `int` >= 5"),
         (16, 'requires = [["anna-rom"]]', "requires: there is no resource 'anna-rom'; is 'anna-room' meant?"),
         (16, 'requires = [["anna-room"], ["anna-room"]]', "requires: 'anna-room' is named twice"),
         (16, "requires = []", "requires: it names nothing"),
@@ -122,6 +145,7 @@ def test_the_file_that_the_others_are_changed_from_is_good() -> None:
     [resource], [service], [program] = file.resources, file.services, file.programs
     assert (resource.capacity, resource.daily_limit, resource.timezone, resource.always_open) == (1, None, None, False)
     assert (service.price, service.payment, service.hold_minutes, service.max_horizon_days) == ("0", "none", 15, 90)
+    assert (service.payment_minutes, service.refund_terms()) == (program.payment_minutes, ()) == (30, ())
     assert (service.min_notice_minutes, service.cancel_notice_minutes, service.slot_step_minutes) == (0, 0, None)
     assert (program.uses, program.schedule) == ((), ())
 
@@ -192,6 +216,16 @@ schedule = [
 def test_what_is_added_is_told_with_its_line(added: str, line: int, reason: str) -> None:
     """What is wrong in an added table is told with its line, also what is no TOML at all (K-2)."""
     assert any(at == line and why.startswith(reason) for at, why in problems(GOOD + added)), problems(GOOD + added)
+
+
+def test_refunds_are_read_with_the_greatest_notice_first() -> None:
+    """What is given back is said in any order, in lines of one list or as tables, and means the same terms (K-2, P-6)."""
+    terms = (Term(48, 100), Term(24, 50), Term(0, 0))
+    inline = f"refunds = [{refund(24, 50)}, {refund(48, 100)}, {refund(0, 0)}]"
+    tables = "".join(f"[[programs.refunds]]\nhours_before = {t.hours_before}\npercent = {t.percent}\n" for t in terms)
+    service = read(GOOD.replace("duration_minutes = 50", f"duration_minutes = 50\n{inline}")).services[0]
+    program = read(GOOD + tables).programs[0]
+    assert service.refund_terms() == program.refund_terms() == terms
 
 
 def test_the_pool_of_a_service_keeps_its_slug() -> None:

@@ -158,8 +158,15 @@ def _program(program: Program, slugs: Mapping[UUID, str], currency: str) -> list
 
 def _price(offered: Service | Program, currency: str) -> list[str]:
     price = text_of(offered.price_minor, currency) if offered.price_minor else None
+    refunds: list[Value] = [
+        {"hours_before": term.hours_before, "percent": term.percent} for term in offered.refund_terms
+    ]
     return _unless(
-        price=(price, None), payment=(offered.payment_policy, "none"), hold_minutes=(offered.hold_minutes, 15)
+        price=(price, None),
+        payment=(offered.payment_policy, "none"),
+        payment_minutes=(offered.payment_minutes, 30),
+        refunds=(refunds, []),
+        hold_minutes=(offered.hold_minutes, 15),
     )
 
 

@@ -10,6 +10,7 @@ import msgspec
 from holdfast.availability.hours import Override, WeeklyRule
 from holdfast.business_files.values import Currency, Locale, Name, Price, Slug, Window, Zone
 from holdfast.catalog.programs import ProgramRule
+from holdfast.catalog.refund_terms import ALL, MAX_HOURS, MAX_TERMS, Term, sound_terms
 
 Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Every = Literal["day", Day]
@@ -20,6 +21,9 @@ Step = Annotated[int, msgspec.Meta(ge=1, le=1_440)]
 Notice = Annotated[int, msgspec.Meta(ge=0, le=525_600)]
 Places = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
 Crowd = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+Paying = Annotated[int, msgspec.Meta(ge=5, le=1_440)]
+Hours = Annotated[int, msgspec.Meta(ge=0, le=MAX_HOURS)]
+Percent = Annotated[int, msgspec.Meta(ge=0, le=ALL)]
 Horizon = Annotated[int, msgspec.Meta(ge=1, le=730)]
 
 DAYS: tuple[Day, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -124,6 +128,16 @@ class ResourceEntry(Entry, frozen=True, kw_only=True):
         return [rule for hours in (default if self.hours is None else self.hours) for rule in hours.rules()]
 
 
+class RefundEntry(Entry, frozen=True, kw_only=True):
+    """One line of `refunds`: who cancels at least so many hours before the start gets so many percent back."""
+
+    hours_before: Hours
+    percent: Percent
+
+
+Refunds = Annotated[tuple[RefundEntry, ...], msgspec.Meta(max_length=MAX_TERMS)]
+
+
 class ServiceEntry(Entry, frozen=True, kw_only=True):
     """[[services]]: `requires` lists what a booking takes, each as the resources of which any one will do."""
 
@@ -138,6 +152,8 @@ class ServiceEntry(Entry, frozen=True, kw_only=True):
     slot_step_minutes: Step | None = None
     price: Price = Price("0")
     payment: Payment = "none"
+    payment_minutes: Paying = 30
+    refunds: Refunds = ()
     hold_minutes: Step = 15
     min_notice_minutes: Notice = 0
     max_horizon_days: Horizon = 90
@@ -146,6 +162,11 @@ class ServiceEntry(Entry, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         _check_payment(self.payment, self.price)
+        _terms(self.refunds)
+
+    def refund_terms(self) -> tuple[Term, ...]:
+        """Return its refunds as terms, the greatest notice first."""
+        return _terms(self.refunds)
 
 
 class OccurrenceEntry(Entry, frozen=True, kw_only=True):
@@ -168,6 +189,8 @@ class ProgramEntry(Entry, frozen=True, kw_only=True):
     capacity: Crowd
     price: Price = Price("0")
     payment: Payment = "none"
+    payment_minutes: Paying = 30
+    refunds: Refunds = ()
     hold_minutes: Step = 15
     cancel_notice_minutes: Notice = 0
     timezone: Zone | None = None
@@ -176,6 +199,7 @@ class ProgramEntry(Entry, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         _check_payment(self.payment, self.price)
+        _terms(self.refunds)
         rules = self.rules()
         if len(rules) > len(set(rules)):
             raise Misfit("schedule", "two lines of the schedule mean the same start")
@@ -183,6 +207,10 @@ class ProgramEntry(Entry, frozen=True, kw_only=True):
     def rules(self) -> list[ProgramRule]:
         """Return when it starts."""
         return [rule for occurrence in self.schedule for rule in occurrence.rules()]
+
+    def refund_terms(self) -> tuple[Term, ...]:
+        """Return its refunds as terms, the greatest notice first."""
+        return _terms(self.refunds)
 
 
 class BusinessFile(Entry, frozen=True, kw_only=True):
@@ -198,3 +226,10 @@ class BusinessFile(Entry, frozen=True, kw_only=True):
 def _check_payment(payment: Payment, price: Price) -> None:
     if payment == "prepay" and not price.strip("0."):
         raise Misfit("payment", "what is paid in advance has a price")
+
+
+def _terms(refunds: Iterable[RefundEntry]) -> tuple[Term, ...]:
+    try:
+        return sound_terms(Term(each.hours_before, each.percent) for each in refunds)
+    except ValueError as error:
+        raise Misfit("refunds", f"refunds: {error}") from None

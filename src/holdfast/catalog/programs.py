@@ -1,11 +1,14 @@
 """Programs: group offerings, of which each occurrence is a schedule with a number of places."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import time
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
+from holdfast.catalog.refund_terms import Term, stored_terms, terms_of
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.sql import load
 
@@ -30,6 +33,8 @@ class Program:
     max_capacity: int
     price_minor: int
     payment_policy: str
+    payment_minutes: int
+    refund_terms: tuple[Term, ...]
     hold_minutes: int
     cancel_notice_minutes: int
     timezone: str | None
@@ -55,6 +60,8 @@ async def put_program(
     resource_ids: Collection[UUID] = (),
     price_minor: int = 0,
     payment_policy: str = "none",
+    payment_minutes: int = 30,
+    refund_terms: Sequence[Term] = (),
     hold_minutes: int = 15,
     cancel_notice_minutes: int = 0,
     timezone: str | None = None,
@@ -71,6 +78,8 @@ async def put_program(
         "max_capacity": max_capacity,
         "price_minor": price_minor,
         "payment_policy": payment_policy,
+        "payment_minutes": payment_minutes,
+        "refund_terms": Jsonb(stored_terms(refund_terms)),
         "hold_minutes": hold_minutes,
         "cancel_notice_minutes": cancel_notice_minutes,
         "timezone": timezone,
@@ -96,5 +105,5 @@ async def deactivate_programs(tx: Transaction, ids: Collection[UUID]) -> None:
 
 def _program(row: dict[str, Any]) -> Program:
     rules = map(ProgramRule, row.pop("weekdays"), row.pop("starts"))
-    resource_ids = row.pop("resource_ids")
-    return Program(**row, rules=tuple(rules), resource_ids=tuple(resource_ids))
+    resource_ids, terms = tuple(row.pop("resource_ids")), terms_of(row.pop("refund_terms"))
+    return Program(**row, rules=tuple(rules), resource_ids=resource_ids, refund_terms=terms)

@@ -38,8 +38,9 @@ update resources set active = false
 -- name: services_of
 -- The two arrays run in parallel: the numbers of the requirements, and what can meet each.
 select s.id, s.slug, s.name, s.duration_minutes, s.buffer_before_minutes, s.buffer_after_minutes,
-       s.slot_step_minutes, s.price_minor, s.payment_policy, s.hold_minutes, s.min_notice_minutes,
-       s.max_horizon_days, s.cancel_notice_minutes, s.max_simultaneous_bookings, s.pool_id, s.active,
+       s.slot_step_minutes, s.price_minor, s.payment_policy, s.payment_minutes, s.refund_terms, s.hold_minutes,
+       s.min_notice_minutes, s.max_horizon_days, s.cancel_notice_minutes, s.max_simultaneous_bookings, s.pool_id,
+       s.active,
        coalesce(needed.numbers, '{}') as numbers, coalesce(needed.resource_ids, '{}') as resource_ids
   from services s
   left join (select service_id, array_agg(requirement order by requirement, resource_id) as numbers,
@@ -53,29 +54,30 @@ select id from services where business_id = %(business_id)s and slug = %(slug)s;
 
 -- name: put_service
 insert into services (business_id, slug, name, duration_minutes, buffer_before_minutes, buffer_after_minutes,
-                      slot_step_minutes, price_minor, payment_policy, hold_minutes, min_notice_minutes,
-                      max_horizon_days, cancel_notice_minutes, max_simultaneous_bookings, pool_id)
+                      slot_step_minutes, price_minor, payment_policy, payment_minutes, refund_terms, hold_minutes,
+                      min_notice_minutes, max_horizon_days, cancel_notice_minutes, max_simultaneous_bookings, pool_id)
 values (%(business_id)s, %(slug)s, %(name)s, %(duration_minutes)s, %(buffer_before_minutes)s,
-        %(buffer_after_minutes)s, %(slot_step_minutes)s, %(price_minor)s, %(payment_policy)s, %(hold_minutes)s,
-        %(min_notice_minutes)s, %(max_horizon_days)s, %(cancel_notice_minutes)s, %(max_simultaneous_bookings)s,
-        %(pool_id)s)
+        %(buffer_after_minutes)s, %(slot_step_minutes)s, %(price_minor)s, %(payment_policy)s, %(payment_minutes)s,
+        %(refund_terms)s, %(hold_minutes)s, %(min_notice_minutes)s, %(max_horizon_days)s,
+        %(cancel_notice_minutes)s, %(max_simultaneous_bookings)s, %(pool_id)s)
 on conflict on constraint services_slug do update
    set name = excluded.name, duration_minutes = excluded.duration_minutes,
        buffer_before_minutes = excluded.buffer_before_minutes, buffer_after_minutes = excluded.buffer_after_minutes,
        slot_step_minutes = excluded.slot_step_minutes, price_minor = excluded.price_minor,
-       payment_policy = excluded.payment_policy, hold_minutes = excluded.hold_minutes,
+       payment_policy = excluded.payment_policy, payment_minutes = excluded.payment_minutes,
+       refund_terms = excluded.refund_terms, hold_minutes = excluded.hold_minutes,
        min_notice_minutes = excluded.min_notice_minutes, max_horizon_days = excluded.max_horizon_days,
        cancel_notice_minutes = excluded.cancel_notice_minutes,
        max_simultaneous_bookings = excluded.max_simultaneous_bookings, pool_id = excluded.pool_id, active = true
  where (services.name, services.duration_minutes, services.buffer_before_minutes, services.buffer_after_minutes,
-        services.slot_step_minutes, services.price_minor, services.payment_policy, services.hold_minutes,
-        services.min_notice_minutes, services.max_horizon_days, services.cancel_notice_minutes,
-        services.max_simultaneous_bookings, services.pool_id, services.active)
+        services.slot_step_minutes, services.price_minor, services.payment_policy, services.payment_minutes,
+        services.refund_terms, services.hold_minutes, services.min_notice_minutes, services.max_horizon_days,
+        services.cancel_notice_minutes, services.max_simultaneous_bookings, services.pool_id, services.active)
        is distinct from
        (excluded.name, excluded.duration_minutes, excluded.buffer_before_minutes, excluded.buffer_after_minutes,
-        excluded.slot_step_minutes, excluded.price_minor, excluded.payment_policy, excluded.hold_minutes,
-        excluded.min_notice_minutes, excluded.max_horizon_days, excluded.cancel_notice_minutes,
-        excluded.max_simultaneous_bookings, excluded.pool_id, true);
+        excluded.slot_step_minutes, excluded.price_minor, excluded.payment_policy, excluded.payment_minutes,
+        excluded.refund_terms, excluded.hold_minutes, excluded.min_notice_minutes, excluded.max_horizon_days,
+        excluded.cancel_notice_minutes, excluded.max_simultaneous_bookings, excluded.pool_id, true);
 
 -- name: drop_requirements
 delete from service_resources kept
@@ -101,8 +103,8 @@ update services set active = false
 
 -- name: programs_of
 -- The arrays of weekdays and starts run in parallel.
-select p.id, p.slug, p.name, p.duration_minutes, p.max_capacity, p.price_minor, p.payment_policy, p.hold_minutes,
-       p.cancel_notice_minutes, p.timezone, p.active,
+select p.id, p.slug, p.name, p.duration_minutes, p.max_capacity, p.price_minor, p.payment_policy, p.payment_minutes,
+       p.refund_terms, p.hold_minutes, p.cancel_notice_minutes, p.timezone, p.active,
        coalesce(rule.weekdays, '{}') as weekdays, coalesce(rule.starts, '{}') as starts,
        coalesce(used.resource_ids, '{}') as resource_ids
   from programs p
@@ -120,20 +122,23 @@ select id from programs where business_id = %(business_id)s and slug = %(slug)s;
 
 -- name: put_program
 insert into programs (business_id, slug, name, duration_minutes, max_capacity, price_minor, payment_policy,
-                      hold_minutes, cancel_notice_minutes, timezone)
+                      payment_minutes, refund_terms, hold_minutes, cancel_notice_minutes, timezone)
 values (%(business_id)s, %(slug)s, %(name)s, %(duration_minutes)s, %(max_capacity)s, %(price_minor)s,
-        %(payment_policy)s, %(hold_minutes)s, %(cancel_notice_minutes)s, %(timezone)s)
+        %(payment_policy)s, %(payment_minutes)s, %(refund_terms)s, %(hold_minutes)s, %(cancel_notice_minutes)s,
+        %(timezone)s)
 on conflict on constraint programs_slug do update
    set name = excluded.name, duration_minutes = excluded.duration_minutes, max_capacity = excluded.max_capacity,
        price_minor = excluded.price_minor, payment_policy = excluded.payment_policy,
+       payment_minutes = excluded.payment_minutes, refund_terms = excluded.refund_terms,
        hold_minutes = excluded.hold_minutes, cancel_notice_minutes = excluded.cancel_notice_minutes,
        timezone = excluded.timezone, active = true
  where (programs.name, programs.duration_minutes, programs.max_capacity, programs.price_minor,
-        programs.payment_policy, programs.hold_minutes, programs.cancel_notice_minutes, programs.timezone,
-        programs.active)
+        programs.payment_policy, programs.payment_minutes, programs.refund_terms, programs.hold_minutes,
+        programs.cancel_notice_minutes, programs.timezone, programs.active)
        is distinct from
        (excluded.name, excluded.duration_minutes, excluded.max_capacity, excluded.price_minor,
-        excluded.payment_policy, excluded.hold_minutes, excluded.cancel_notice_minutes, excluded.timezone, true);
+        excluded.payment_policy, excluded.payment_minutes, excluded.refund_terms, excluded.hold_minutes,
+        excluded.cancel_notice_minutes, excluded.timezone, true);
 
 -- name: drop_program_rules
 delete from program_rules kept

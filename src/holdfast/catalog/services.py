@@ -6,6 +6,9 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
+from holdfast.catalog.refund_terms import Term, stored_terms, terms_of
 from holdfast.catalog.resources import deactivate_resources, put_resource
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.sql import load
@@ -29,6 +32,8 @@ class Service:
     slot_step_minutes: int | None
     price_minor: int
     payment_policy: str
+    payment_minutes: int
+    refund_terms: tuple[Term, ...]
     hold_minutes: int
     min_notice_minutes: int
     max_horizon_days: int
@@ -61,6 +66,8 @@ async def put_service(
     slot_step_minutes: int | None = None,
     price_minor: int = 0,
     payment_policy: str = "none",
+    payment_minutes: int = 30,
+    refund_terms: Sequence[Term] = (),
     hold_minutes: int = 15,
     min_notice_minutes: int = 0,
     max_horizon_days: int = 90,
@@ -82,6 +89,8 @@ async def put_service(
         "slot_step_minutes": slot_step_minutes,
         "price_minor": price_minor,
         "payment_policy": payment_policy,
+        "payment_minutes": payment_minutes,
+        "refund_terms": Jsonb(stored_terms(refund_terms)),
         "hold_minutes": hold_minutes,
         "min_notice_minutes": min_notice_minutes,
         "max_horizon_days": max_horizon_days,
@@ -133,5 +142,7 @@ async def _require(tx: Transaction, service_id: UUID, requirements: Sequence[Col
 
 def _service(row: dict[str, Any]) -> Service:
     pairs = zip(row.pop("numbers"), row.pop("resource_ids"), strict=True)
-    requirements = groupby(pairs, key=lambda pair: pair[0])
-    return Service(**row, requirements=tuple(tuple(resource_id for _, resource_id in each) for _, each in requirements))
+    requirements = tuple(
+        tuple(resource_id for _, resource_id in each) for _, each in groupby(pairs, key=lambda pair: pair[0])
+    )
+    return Service(**row | {"refund_terms": terms_of(row["refund_terms"])}, requirements=requirements)
