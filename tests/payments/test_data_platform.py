@@ -16,7 +16,8 @@ from holdfast.interactive.definitions import DefinitionBody
 from holdfast.interactive.states import InteractiveState
 from holdfast.kernel.audit import CONSOLE, Actor
 from holdfast.kernel.database import Database
-from holdfast.payments.ledger import Provider, record_payment
+from holdfast.payments.ledger import record_payment
+from holdfast.payments.port import ProviderName
 from interactive.quizzes import quiz
 
 
@@ -45,7 +46,7 @@ async def test_what_every_domain_writes_it_reads_back(database: Database, practi
         paid = await record_payment(
             tx,
             booking_id=booked,
-            provider=Provider.YOOKASSA,
+            provider=ProviderName.YOOKASSA,
             account="shop",
             provider_key="key",
             provider_payment_id="2d1",

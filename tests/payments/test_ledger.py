@@ -11,7 +11,8 @@ from booking.opened import Practice, open_practice
 from holdfast.kernel.database import Database
 from holdfast.kernel.errors import UserError
 from holdfast.payments.errors import DuplicatePayment, DuplicatePaymentKey, DuplicateWebhookEvent
-from holdfast.payments.ledger import Provider, record_payment, record_webhook_event
+from holdfast.payments.ledger import record_payment, record_webhook_event
+from holdfast.payments.port import ProviderName
 
 BODY = '{"event": "payment.succeeded", "card": "4111"}'
 
@@ -37,7 +38,7 @@ async def pay(database: Database, practice: Practice, booking_id: UUID, **more: 
     """Write down an attempt to pay."""
     values = {
         "booking_id": booking_id,
-        "provider": Provider.STRIPE,
+        "provider": ProviderName.STRIPE,
         "account": "shop",
         "provider_key": uuid4().hex,
         "amount_minor": 500_000,
@@ -90,7 +91,7 @@ async def test_another_provider_or_business_may_have_the_same_id(
 ) -> None:
     """Ids of providers are unique within the provider and the business: nobody else's take them away (P-7)."""
     await pay(database, practice, booked, provider_payment_id="1")
-    await pay(database, practice, booked, provider_payment_id="1", provider=Provider.YOOKASSA)
+    await pay(database, practice, booked, provider_payment_id="1", provider=ProviderName.YOOKASSA)
     async with open_practice(app_uri) as other:
         await other.add_resource("ana")
         await other.add_service("talk", ["ana"])
@@ -108,7 +109,7 @@ async def test_an_event_of_a_provider_is_written_down_once(database: Database, p
             practice.business_id,
             lambda tx: record_webhook_event(
                 tx,
-                provider=Provider.STRIPE,
+                provider=ProviderName.STRIPE,
                 event_id=event_id,
                 kind="payment.succeeded",
                 object_id=f"pi_{event_id}",

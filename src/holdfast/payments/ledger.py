@@ -1,29 +1,22 @@
 """The book of payments: attempts to pay, and what providers have told, each written down once (P-7, P-8, D-4)."""
 
-from enum import StrEnum
 from uuid import UUID
 
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.sql import load
+from holdfast.payments.port import ProviderName
 
 _SQL = load(__package__)
 
 _BODY = "webhook_events.body"
 
 
-class Provider(StrEnum):
-    """Who takes money for a business. A migration knows the same words."""
-
-    YOOKASSA = "yookassa"
-    STRIPE = "stripe"
-
-
 async def record_payment(
     tx: Transaction,
     *,
     booking_id: UUID,
-    provider: Provider,
+    provider: ProviderName,
     account: str,
     provider_key: str,
     amount_minor: int,
@@ -54,7 +47,7 @@ async def record_payment(
 
 
 async def record_webhook_event(
-    tx: Transaction, *, provider: Provider, event_id: str, kind: str, object_id: str, body: str
+    tx: Transaction, *, provider: ProviderName, event_id: str, kind: str, object_id: str, body: str
 ) -> UUID:
     """Write down what a provider tells, its body sealed, before it is answered; return the id of the entry.
 

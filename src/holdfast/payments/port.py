@@ -7,10 +7,18 @@ know, returns values, and raises one of the errors below. Money is whole minor u
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
 from holdfast.payments.states import PaymentState, RefundState
+
+
+class ProviderName(StrEnum):
+    """Who takes money for a business. A migration knows the same words."""
+
+    YOOKASSA = "yookassa"
+    STRIPE = "stripe"
 
 
 @dataclass(frozen=True, slots=True)
