@@ -15,6 +15,7 @@ from psycopg import Connection, IsolationLevel
 
 from holdfast.kernel import audit_chain
 from holdfast.kernel.sql import load
+from holdfast.payments.balances import Balance, balances_of_all
 
 # A database may be damaged in any way, and restored without statistics. So: read the tables themselves, since an index
 # may lack rows; join by hashing and sorting, since a loop chosen on wrong figures takes for ever; no parallel workers,
@@ -81,6 +82,17 @@ def verify(dsn: str, report: Callable[[str], None], *, master_key: bytes | None 
         else:
             violations += _forgeries(connection, master_key, report)
         return violations
+
+
+def money(dsn: str) -> list[Balance]:
+    """Return where the money of each business is (P-9): also what is only set aside, and what waits for staff.
+
+    Raises VerifyError when the role does not see all rows.
+    """
+    with psycopg.connect(dsn, options=_OPTIONS) as connection:
+        connection.read_only = True
+        _assert_sees_all_rows(connection)
+        return balances_of_all(connection)
 
 
 def _forgeries(connection: Connection, master_key: bytes, report: Callable[[str], None]) -> Iterator[Violation]:

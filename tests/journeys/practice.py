@@ -130,9 +130,10 @@ class Tenant:
         self.run(
             "insert into payments (business_id, id, booking_id, attempt, provider, account, provider_key, state,"
             " amount_minor, currency, captured_minor, captured_at, pays, next_attempt_at)"
-            " select business_id, uuidv7(), id, 1, 'stripe', 'a', id::text, 'succeeded', due_minor, currency, due_minor,"
+            " select business_id, %(payment)s, id, 1, 'stripe', 'a', id::text, 'succeeded', due_minor, currency, due_minor,"
             " now(), true, null from bookings where business_id = %(business)s and id = %(id)s returning 1",
             id=self.id(name),
+            payment=self.id(f"payment of {name}"),
         )
 
     def take_whole(self, resource: str, begins: str, ends: str, *, schedule: str | None, block: str | None) -> None:

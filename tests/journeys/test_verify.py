@@ -8,14 +8,14 @@ import psycopg
 import pytest
 
 from holdfast.kernel.embedded import EmbeddedPostgres
-from holdfast.verify import WITHOUT_KEY, VerifyError, Violation, checks, verify
+from holdfast.verify import WITHOUT_KEY, VerifyError, Violation, checks, money, verify
 from journeys.damages import ANA, CLAIMS, CONTACTS, NOWHERE, PLACES, Finding, booking, claims, of, row
 from journeys.damages_of_calendars import CALENDAR_DAMAGES, CALENDARS_SOUND
 from journeys.damages_of_chains import CHAINS
 from journeys.damages_of_crm import CRM, CRM_REFERENCES
 from journeys.damages_of_history import HISTORY
 from journeys.damages_of_moderation import MODERATION, MODERATION_REFERENCES
-from journeys.damages_of_payments import MONEY
+from journeys.damages_of_payments import MONEY, MONEY_PLACED, MONEY_SOUND
 from journeys.damages_of_series import SERIES
 from journeys.damages_of_walls import REBUILD, WALLS
 from journeys.practice import NEIGHBOUR, PRACTICE, Tenant, clone, open_practice, the
@@ -28,34 +28,38 @@ REFERENCES_OF_ALL = REFERENCES | CALENDAR_REFERENCES | CONTENT_REFERENCES | MODE
 DAMAGES |= REFERENCES_OF_ALL | WITHOUT_FOREIGN_KEY
 
 # What looks like damage and is none.
-SOUND = CALENDARS_SOUND | {
-    "a hold ran out and its place went to another": (
-        booking("hold", "expires_at = now() - interval '4 minutes'") + claims("booked", f"resource_id = '{ANA}'")
-    ),
-    "what has ended lost its claims": f"delete from claims where {of('past')} or {of('past-open')};",
-    "what has ended lost some of its claims": booking("past-open", "party_size = 3"),
-    "a party takes one place of a practitioner": booking("booked", "party_size = 3"),
-    "a resource got more places after a party had taken its one": (
-        booking("booked", "party_size = 3")
-        + row("resources", "ben", "capacity = 5")
-        + "update claims set capacity = 5 where coalesce(booking_id, schedule_id, block_id)"
-        f" in ('{the('booked')}', '{the('paid')}');"
-    ),
-    "a service has changed since it was booked": (
-        row("services", "duo", "buffer_before_minutes = 60, buffer_after_minutes = 60, duration_minutes = 90")
-        + row("services", "open", "pool_id = null, max_simultaneous_bookings = null")
-        + f"delete from service_resources where service_id in ('{the('duo')}', '{the('open')}');"
-    ),
-    "the hold of an appointment would have run out": booking("booked", "expires_at = '2020-05-02'"),
-    "a hold was prolonged": booking("hold", "version = 7, expires_at = expires_at + interval '1 hour'"),
-    "keys were forgotten": "delete from idempotency_keys;",
-    "other things have a history and events": (
-        f"insert into audit_log values ('{the('business')}', '{NOWHERE}', 1, 'block', 'made', null, null, 'staff'),"
-        f" ('{the('business')}', '{NOWHERE}', 3, 'block', 'made', null, null, 'staff'),"
-        f" ('{the('business')}', '{the('booked')}', 9, 'note', 'made', null, null, 'staff');"
-        f"insert into outbox_events values ('{the('business')}', '{the('group')}', 1, default, 'ProgramChanged');"
-    ),
-}
+SOUND = (
+    CALENDARS_SOUND
+    | MONEY_SOUND
+    | {
+        "a hold ran out and its place went to another": (
+            booking("hold", "expires_at = now() - interval '4 minutes'") + claims("booked", f"resource_id = '{ANA}'")
+        ),
+        "what has ended lost its claims": f"delete from claims where {of('past')} or {of('past-open')};",
+        "what has ended lost some of its claims": booking("past-open", "party_size = 3"),
+        "a party takes one place of a practitioner": booking("booked", "party_size = 3"),
+        "a resource got more places after a party had taken its one": (
+            booking("booked", "party_size = 3")
+            + row("resources", "ben", "capacity = 5")
+            + "update claims set capacity = 5 where coalesce(booking_id, schedule_id, block_id)"
+            f" in ('{the('booked')}', '{the('paid')}');"
+        ),
+        "a service has changed since it was booked": (
+            row("services", "duo", "buffer_before_minutes = 60, buffer_after_minutes = 60, duration_minutes = 90")
+            + row("services", "open", "pool_id = null, max_simultaneous_bookings = null")
+            + f"delete from service_resources where service_id in ('{the('duo')}', '{the('open')}');"
+        ),
+        "the hold of an appointment would have run out": booking("booked", "expires_at = '2020-05-02'"),
+        "a hold was prolonged": booking("hold", "version = 7, expires_at = expires_at + interval '1 hour'"),
+        "keys were forgotten": "delete from idempotency_keys;",
+        "other things have a history and events": (
+            f"insert into audit_log values ('{the('business')}', '{NOWHERE}', 1, 'block', 'made', null, null, 'staff'),"
+            f" ('{the('business')}', '{NOWHERE}', 3, 'block', 'made', null, null, 'staff'),"
+            f" ('{the('business')}', '{the('booked')}', 9, 'note', 'made', null, null, 'staff');"
+            f"insert into outbox_events values ('{the('business')}', '{the('group')}', 1, default, 'ProgramChanged');"
+        ),
+    }
+)
 
 
 def findings(uri: str) -> set[Finding]:
@@ -194,6 +198,19 @@ def test_a_violation_is_a_sentence(damage: Callable[[str], str]) -> None:
 def test_what_is_allowed_is_not_reported(name: str, damage: Callable[[str], str]) -> None:
     """What later changes of the catalog, of capacities and of holds leave behind is no violation (B-25)."""
     assert verify(damage(SOUND[name]), lambda _: None) == []
+
+
+@pytest.mark.parametrize("name", MONEY_PLACED)
+def test_money_is_told_by_where_it_is(name: str, damage: Callable[[str], str]) -> None:
+    """What was captured is told as given back, on its way back, earned, kept as a fee or in the inbox; what is only set
+    aside apart from it (P-9, B-25).
+    """
+    statements, expected = MONEY_PLACED[name]
+    [found] = [one for one in money(damage(statements)) if one.business_id == UUID(the("business"))]
+    told = {field: getattr(found, f"{field}_minor") for field in expected}
+    assert told == expected
+    parts = found.refunded_minor + found.returning_minor + found.earned_minor + found.fee_minor + found.inbox_minor
+    assert found.captured_minor == parts
 
 
 def test_changes_of_capacity_leave_a_sound_database(postgres: EmbeddedPostgres, healthy: str) -> None:

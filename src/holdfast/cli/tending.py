@@ -92,6 +92,9 @@ def run_verify(data: DataDir = None, dsn: Dsn = None, as_json: Json = False) -> 
     """Recompute every invariant from the rows; exit 1 if one is violated. Works beside a running server."""
     settings = settings_of(data, dsn)
     violations = verification.verify(running_dsn(settings), report=say, master_key=config.known_master_key(settings))
+    # Where money is breaks nothing: it is told to people, apart from what programs read.
+    for balance in verification.money(running_dsn(settings)):
+        say(balance.told())
     if as_json:
         print(msgspec.json.encode(violations).decode())  # noqa: T201
     else:
