@@ -10,8 +10,8 @@ import pytest
 from calendars.google.adapter import looked, opened, own_event
 from calendars.google.fake import FakeGoogle
 from holdfast.calendars import google_api
-from holdfast.calendars.patience import after_failure, seconds_asked
 from holdfast.calendars.port import NeedsReconnect, QuotaExceeded, Refused, Unreachable
+from holdfast.kernel.patience import after_failure, seconds_asked
 
 
 @pytest.mark.parametrize(

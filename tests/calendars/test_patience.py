@@ -1,6 +1,7 @@
 """How long is waited before a calendar is asked again."""
 
-from holdfast.calendars.patience import POLL_SECONDS, after_failure, after_success
+from holdfast.calendars.patience import POLL_SECONDS, after_success
+from holdfast.kernel.patience import after_failure
 
 
 def test_failures_wait_ever_longer_up_to_half_an_hour() -> None:

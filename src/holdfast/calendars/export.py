@@ -39,6 +39,7 @@ from holdfast.kernel.attention import Severity
 from holdfast.kernel.database import Database, Transaction, is_away
 from holdfast.kernel.errors import NotFound
 from holdfast.kernel.ids import new_id
+from holdfast.kernel.patience import after_failure
 from holdfast.kernel.sql import load
 
 log = structlog.get_logger(__name__)
@@ -175,7 +176,7 @@ async def _tried(database: Database, provider: Provider, task: Task) -> _Next:
     except CalendarGone as failure:
         await _failed(database, task, failure.code, DAY_SECONDS, tasks.GONE)
     except CalendarError as failure:
-        await _failed(database, task, failure.code, patience.after_failure(task.row.failures + 1))
+        await _failed(database, task, failure.code, after_failure(task.row.failures + 1))
     except asyncio.CancelledError:
         # Done or not, the next worker finds out, and need not wait for our lease to end.
         values = task.values()
@@ -185,7 +186,7 @@ async def _tried(database: Database, provider: Provider, task: Task) -> _Next:
         if _is_ours(failure):
             raise
         log.error("export_failed", error=type(failure).__name__, booking_id=str(task.at.booking_id))  # noqa: TRY400 - its text may quote what a provider has sent
-        await _failed(database, task, "unexpected", patience.after_failure(task.row.failures + 1))
+        await _failed(database, task, "unexpected", after_failure(task.row.failures + 1))
     return _Next.GO_ON
 
 
@@ -209,7 +210,7 @@ async def _failed(database: Database, task: Task, code: str, seconds: float, kin
 
 async def _patient(database: Database, task: Task, failure: Unreachable) -> _Next:
     """Leave a connection alone that does not answer, with all that it owes; not for one event that never will do."""
-    seconds = patience.after_failure(task.row.failures + 1, failure.retry_after)
+    seconds = after_failure(task.row.failures + 1, failure.retry_after)
     await _failed(database, task, failure.code, seconds)
     if task.row.failures + 1 >= _FAILURES and failure.retry_after is None:
         return _Next.GO_ON

@@ -12,8 +12,8 @@ import msgspec
 
 from holdfast.calendars.google_oauth import trusted
 from holdfast.calendars.measures import QUOTA_REFUSALS
-from holdfast.calendars.patience import seconds_asked
 from holdfast.calendars.port import CalendarGone, QuotaExceeded, Refused, Unreachable
+from holdfast.kernel.patience import seconds_asked
 
 T = TypeVar("T")
 

@@ -14,9 +14,9 @@ from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 from holdfast.calendars.connections import Tokens
 from holdfast.calendars.measures import QUOTA_REFUSALS
-from holdfast.calendars.patience import seconds_asked
 from holdfast.calendars.port import NeedsReconnect, QuotaExceeded, Refused, Unreachable
 from holdfast.calendars.settings import GoogleSettings
+from holdfast.kernel.patience import seconds_asked
 
 _PREFIX: Final = "https://www.googleapis.com/auth/"
 # The least with which events are read and written, calendars are listed, and those of others tell when they are busy.

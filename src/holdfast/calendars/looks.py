@@ -35,6 +35,7 @@ from holdfast.calendars.port import (
 )
 from holdfast.kernel.attention import Severity, raise_item, settle
 from holdfast.kernel.database import Database, Transaction
+from holdfast.kernel.patience import after_failure
 from holdfast.kernel.sql import load
 
 _SQL = load("holdfast.calendars", "mirror.sql")
@@ -189,7 +190,7 @@ async def fail(database: Database, look: Look, failure: CalendarError) -> None:
     retry_after = failure.retry_after if isinstance(failure, Unreachable) else None
     values = {
         "error_code": failure.code,
-        "wait": patience.after_failure(calendar.failures + 1, retry_after),
+        "wait": after_failure(calendar.failures + 1, retry_after),
     }
 
     async def note(tx: Transaction) -> bool:

@@ -12,8 +12,8 @@ import httpx2
 
 from holdfast.calendars.addresses import CheckedTransport
 from holdfast.calendars.measures import QUOTA_REFUSALS
-from holdfast.calendars.patience import seconds_asked
 from holdfast.calendars.port import CalendarError, FeedBroken, NeedsReconnect, QuotaExceeded, Refused, Unreachable
+from holdfast.kernel.patience import seconds_asked
 
 MOST_BYTES: Final = 20 * 1024 * 1024
 _MOST_REDIRECTS: Final = 5
