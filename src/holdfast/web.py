@@ -73,6 +73,7 @@ from holdfast.kernel.publication import Publication, folder_of_supervisor
 from holdfast.moderation import public_web as questions_web
 from holdfast.moderation import staff_web as moderation_web
 from holdfast.moderation.tokens import QuestionTokens
+from holdfast.payments import measures as payment_measures
 from holdfast.people import web as people_web
 
 if TYPE_CHECKING:
@@ -185,7 +186,9 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
         measures.follow(admission, database)
         app.state.database = database
         app.state.keyring = keyring
-        app.state.database_figures = measures.DatabaseFigures(app.state.health_database, calendar_measures.figures)
+        app.state.database_figures = measures.DatabaseFigures(
+            app.state.health_database, calendar_measures.figures, payment_measures.figures
+        )
         app.state.publication = Publication("web", folder_of_supervisor())
         guard = ContactGuard(master_key, settings.guard_seconds)
         app.state.reservations = Reservations(

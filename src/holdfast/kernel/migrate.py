@@ -35,6 +35,7 @@ _DEFINITIONS = (
     "calendars/entrances",
     "calendars/feed_entrances",
     "calendars/figures",
+    "payments/figures",
     "kernel/events",
     "analytics/dashboards",
     "kernel/backfill_entrances",

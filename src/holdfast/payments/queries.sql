@@ -13,3 +13,6 @@ select %(business_id)s, %(id)s, %(booking_id)s,
 -- name: add_webhook_event
 insert into webhook_events (business_id, id, provider, event_id, type, object_id, body)
 values (%(business_id)s, %(id)s, %(provider)s, %(event_id)s, %(type)s, %(object_id)s, %(body)s);
+
+-- name: payment_figures
+select figure, provider, state, value from payment_figures();
