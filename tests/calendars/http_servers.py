@@ -67,6 +67,8 @@ class Server:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # An answer goes in two pieces: the second does not wait until the first is acknowledged.
+            disable_nagle_algorithm = True
 
             def handle(self) -> None:
                 # Who has heard enough hangs up.

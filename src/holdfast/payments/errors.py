@@ -29,3 +29,9 @@ class DuplicateWebhookEvent(UserError):
 
     code, status, message = "duplicate_webhook_event", 409, "This event of the provider was recorded before"
     constraint, field = "webhook_events_event_id", "eventId"
+
+
+class UnreadableNotice(UserError):
+    """What a provider is said to tell is not in its words."""
+
+    code, status, message = "unreadable_notice", 400, "This is no notification of the provider"
