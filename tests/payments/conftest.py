@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from leaks.capture import RUN
 from payments.yookassa.fake import FakeYooKassa, fake_yookassa
 
 
@@ -11,4 +12,5 @@ from payments.yookassa.fake import FakeYooKassa, fake_yookassa
 def yookassa() -> Iterator[FakeYooKassa]:
     """A YooKassa with one shop, over HTTP; its end fails when it was asked what YooKassa does not understand."""
     with fake_yookassa() as made:
+        RUN.guard_secret(made.secret, "secret of a shop")
         yield made

@@ -154,7 +154,7 @@ async def test_a_lost_answer_is_asked_for_with_the_same_key(yookassa: FakeYooKas
     """A creation whose answer was lost is repeated with its key, and there is one payment (payments 8)."""
     async with opened(yookassa) as adapter:
         wish = wish_of()
-        yookassa.faults.cut(only="POST /payments", after=True)
+        yookassa.faults.cut(only="payments.create", after=True)
         with pytest.raises(Unknown):
             await adapter.create(wish)
         payment = await adapter.create(wish)
@@ -178,7 +178,7 @@ async def test_a_forgotten_key_makes_another_payment_and_the_first_one_is_found(
         began = yookassa.now()
         wish = wish_of()
         yookassa.page_size = 2
-        yookassa.faults.cut(only="POST /payments", after=True)
+        yookassa.faults.cut(only="payments.create", after=True)
         with pytest.raises(Unknown):
             await adapter.create(wish)
         for _ in range(5):

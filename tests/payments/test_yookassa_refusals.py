@@ -69,7 +69,7 @@ async def test_a_provider_that_hangs_is_left(yookassa: FakeYooKassa, monkeypatch
     monkeypatch.setattr("holdfast.payments.yookassa_api._EXCHANGE_SECONDS", 0.5)
     async with opened(yookassa) as adapter:
         wish = wish_of()
-        gate = yookassa.faults.hold(only="POST /payments", after=True)
+        gate = yookassa.faults.hold(only="payments.create", after=True)
         with pytest.raises(Unknown):
             await adapter.create(wish)
         gate.released.set()
@@ -80,7 +80,7 @@ async def test_a_call_that_is_given_up_is_done_all_the_same(yookassa: FakeYooKas
     """Whoever does not wait for the answer finds one payment under the key later (payments 8)."""
     async with opened(yookassa) as adapter:
         wish = wish_of()
-        gate = yookassa.faults.hold(only="POST /payments")
+        gate = yookassa.faults.hold(only="payments.create")
         asking = asyncio.create_task(adapter.create(wish))
         assert await asyncio.to_thread(gate.arrived.wait, 20)
         asking.cancel()
@@ -261,7 +261,7 @@ async def test_no_log_tells_of_an_exchange(yookassa: FakeYooKassa, caplog: pytes
     caplog.set_level("DEBUG")
     async with opened(yookassa) as adapter:
         made = await adapter.create(wish_of(description="Quillwort practice"))
-        yookassa.faults.fail(YooKassaError(500), times=1)
+        yookassa.faults.fail(500)
         with pytest.raises(ProviderError):
             await adapter.read(made.id)
         yookassa.faults.fail(YooKassaError(404, "Not found"))

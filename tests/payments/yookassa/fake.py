@@ -69,6 +69,16 @@ class FakeYooKassa:
         with self._lock:
             self.shop.pay(payment_id)
 
+    def take(self, payment_id: str) -> None:
+        """Take what was set aside without our asking for it, as somebody does in the pages of the shop."""
+        with self._lock:
+            self.shop.capture(payment_id, {})
+
+    def alter(self, payment_id: str, **changed: Any) -> None:
+        """Make a payment other than it was asked for: amount={"value": "1.00", "currency": "RUB"}, test=False."""
+        with self._lock:
+            self.shop.payments[payment_id] |= changed
+
     def cancel(self, payment_id: str, reason: str = "expired_on_confirmation") -> None:
         """End a payment that was not taken."""
         with self._lock:
@@ -110,10 +120,11 @@ class FakeYooKassa:
         """Return the answer to a call."""
         self.calls.append(asked)
         parts = urlsplit(asked.path)
-        call = f"{asked.method} {parts.path.removeprefix(API)}"
+        path = parts.path.removeprefix(f"{API}/").split("/")
+        call = _name(asked.method, path)
         try:
             self.faults.strike(call, after=False)
-            answer = self._answered(asked, parts.path.removeprefix(API).strip("/").split("/"), parts.query)
+            answer = self._answered(asked, path, parts.query)
             self.faults.strike(call, after=True)
             return _json(200, answer)
         except YooKassaError as error:
@@ -124,7 +135,7 @@ class FakeYooKassa:
         except Cut:
             raise
         except Exception as wrong:  # noqa: BLE001 - whatever it is, the test has to hear of it
-            self.violations.append(f"{call}: {wrong!r}")
+            self.violations.append(f"{asked.method} {parts.path}: {wrong!r}")
             return _json(400, refused("body", "Not understood").body())
 
     def _answered(self, asked: Asked, path: list[str], query: str) -> Json:
@@ -210,6 +221,20 @@ class FakeYooKassa:
         if end < len(ids):
             page["next_cursor"] = base64.urlsafe_b64encode(ids[end].encode()).decode()
         return page
+
+
+def _name(method: str, path: list[str]) -> str:
+    """Return what faults call a call."""
+    match method, path:
+        case "POST", [what]:
+            return f"{what}.create"
+        case "POST", [what, _, how]:
+            return f"{what}.{how}"
+        case "GET", ["payments" | "refunds" as what]:
+            return f"{what}.list"
+        case "GET", [what, _]:
+            return f"{what}.get"
+    return path[0]
 
 
 def _json(status: int, body: Json, headers: dict[str, str] | None = None) -> Reply:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from threading import Event, Lock
 
+from payments.yookassa.errors import YooKassaError
+
 # Nothing waits for ever, also when a test has failed.
 _LONGEST_SECONDS = 60
 
@@ -36,8 +38,8 @@ class _Fault:
 class Faults:
     """The faults that are to come, each before or after what the call does.
 
-    A call is named by its method and path, like `POST /payments/ID/capture`; a fault waits for those in whose name
-    `only` occurs: all, when it is empty.
+    Calls are payments.create, payments.capture, payments.cancel, payments.get, payments.list, refunds.create,
+    refunds.get, refunds.list and me. A fault waits for those whose name begins with `only`: all, when it is empty.
     """
 
     def __init__(self) -> None:
@@ -45,10 +47,11 @@ class Faults:
         self._gates: list[Gate] = []
         self._lock = Lock()
 
-    def fail(self, error: Exception, *, only: str = "", after: bool = False, times: int = 1) -> None:
-        """Answer the next calls with an error, before or after they have done what they are to do."""
+    def fail(self, error: int | YooKassaError | Cut, *, only: str = "", after: bool = False, times: int = 1) -> None:
+        """Answer the next calls with an error or its status, before or after they have done what they are to do."""
+        raised = YooKassaError(error) if isinstance(error, int) else error
         with self._lock:
-            self._waiting.append(_Fault(only, after, times, error))
+            self._waiting.append(_Fault(only, after, times, raised))
 
     def cut(self, *, only: str = "", after: bool = False, times: int = 1) -> None:
         """Cut the connection of the next calls."""
@@ -73,7 +76,7 @@ class Faults:
     def strike(self, call: str, *, after: bool) -> None:
         """Let the first fault that waits for this call happen."""
         with self._lock:
-            fault = next((each for each in self._waiting if each.after is after and each.only in call), None)
+            fault = next((each for each in self._waiting if each.after is after and call.startswith(each.only)), None)
             if fault is None:
                 return
             fault.times -= 1
