@@ -14,6 +14,7 @@ from psycopg import conninfo
 
 from holdfast.calendars.settings import CalendarSettings, GoogleSettings
 from holdfast.kernel.addresses import Network
+from holdfast.payments.settings import PaymentSettings
 
 # By default a business bears so many clients at once, each of whom writes as often as he may.
 _CLIENTS_AT_ONCE = 100
@@ -75,6 +76,8 @@ class Settings:
     stage: str = "prod"
     # HOLDFAST_PUBLIC_URL, HOLDFAST_PRIVATE_CALENDARS and all of Google: how calendars are reached, and reach us.
     calendars: CalendarSettings = field(default_factory=CalendarSettings)
+    # HOLDFAST_PUBLIC_URL again, and where providers of payments are and tell from: see payments/settings.py.
+    payments: PaymentSettings = field(default_factory=PaymentSettings)
     # HOLDFAST_PG_BIN: a folder with the binaries of PostgreSQL 18, instead of the embedded ones.
     pg_bin: Path | None = None
 
@@ -112,6 +115,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         tracing=_tracing(environment),
         stage=_word(environment, "HOLDFAST_STAGE", _STAGES, "prod"),
         calendars=_calendars(environment),
+        payments=_payments(environment),
         pg_bin=Path(environment["HOLDFAST_PG_BIN"]) if environment.get("HOLDFAST_PG_BIN") else None,
     )
 
@@ -261,10 +265,24 @@ def _calendars(environment: Mapping[str, str]) -> CalendarSettings:
     return CalendarSettings(google, _url(environment, "HOLDFAST_PUBLIC_URL"), private)
 
 
+def _payments(environment: Mapping[str, str]) -> PaymentSettings:
+    usual = PaymentSettings()
+    addresses, allowed = "HOLDFAST_YOOKASSA_ADDRESSES", "HOLDFAST_PAYMENT_API_URLS"
+    return PaymentSettings(
+        _url(environment, "HOLDFAST_YOOKASSA_API_URL") or usual.yookassa_api_url,
+        _networks(environment.get(addresses, ""), addresses) or usual.yookassa_networks,
+        _url(environment, "HOLDFAST_STRIPE_API_URL") or usual.stripe_api_url,
+        tuple(_checked_url(each, allowed) for each in environment.get(allowed, "").replace(",", " ").split()),
+        _url(environment, "HOLDFAST_PUBLIC_URL"),
+    )
+
+
 def _url(environment: Mapping[str, str], name: str) -> str | None:
     text = environment.get(name)
-    if not text:
-        return None
+    return _checked_url(text, name) if text else None
+
+
+def _checked_url(text: str, name: str) -> str:
     try:
         parts = urlsplit(text)
         sound = parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment)

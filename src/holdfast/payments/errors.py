@@ -35,3 +35,17 @@ class UnreadableNotice(UserError):
     """What a provider is said to tell is not in its words."""
 
     code, status, message = "unreadable_notice", 400, "This is no notification of the provider"
+
+
+class AccountNotMeant(UserError):
+    """The provider lets us in, as somebody else than we said."""
+
+    code, status = "payment_account_not_meant", 422
+    message = "The provider says that this key belongs to another shop; check the number of the shop"
+
+
+class TooManyWebhookSecrets(UserError):
+    """Messages are known by as many secrets as may be kept; the older ones have to be dropped first."""
+
+    code, status = "too_many_webhook_secrets", 409
+    message = "There are five webhook secrets already; drop the older ones first"
