@@ -16,6 +16,7 @@ from holdfast.administration.settings import Stage
 from holdfast.availability.zone_records import record_zones
 from holdfast.booking import jobs, measures
 from holdfast.booking.sealing import BLOCK_REASONS, SEALING
+from holdfast.booking.unpaid import end_all_unpaid
 from holdfast.calendars.channels import renew_channels
 from holdfast.calendars.mirror import keep_up
 from holdfast.calendars.providers import Providers, openings
@@ -53,6 +54,11 @@ def build(database: Database, dsn: str, providers: Providers, calendars: Calenda
     @app.task(name="sweep_holds", queueing_lock="sweep_holds", retry=retry)
     async def sweep_holds(timestamp: int) -> None:  # noqa: ARG001 - the library passes the tick
         await jobs.sweep_all(database)
+
+    @app.periodic(cron="* * * * * */10")
+    @app.task(name="end_unpaid", queueing_lock="end_unpaid", retry=retry)
+    async def end_unpaid(timestamp: int) -> None:  # noqa: ARG001
+        await end_all_unpaid(database)
 
     @app.periodic(cron="7 * * * *")
     @app.task(name="lay_out_schedules", queueing_lock="lay_out_schedules", retry=retry)
@@ -144,6 +150,7 @@ async def run(
             await record_zones(tx)
         # The first sweep and the first look at the schedules do not wait for the clock.
         await jobs.sweep_all(database)
+        await end_all_unpaid(database)
         await jobs.lay_out_all(database)
         async with (
             Publication("worker", folder_of_supervisor()).kept(),

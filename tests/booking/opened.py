@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,12 +20,14 @@ from holdfast.booking.changes import cancel_appointment, reschedule
 from holdfast.booking.contacts import Guest
 from holdfast.booking.reservations import Reservations, Wish
 from holdfast.booking.tokens import BookingTokens
+from holdfast.booking.unpaid import end_all_unpaid
 from holdfast.booking.views import ChangedView
 from holdfast.catalog.programs import put_program
 from holdfast.catalog.resources import put_resource
 from holdfast.catalog.services import put_service
 from holdfast.identity.businesses import put
 from holdfast.kernel.database import Database, Transaction
+from holdfast.kernel.ids import new_id
 from holdfast.kernel.privacy import Keyring
 
 # A Monday far enough ahead for every test, near enough for every horizon.
@@ -80,7 +83,7 @@ class Practice:
         await self.desk.snapshots.refresh(self.business_id)
         return self.services[slug]
 
-    async def add_schedule(self, places: int, *, starts: int = START, hold_minutes: int = 15) -> UUID:
+    async def add_schedule(self, places: int, *, starts: int = START, hold_minutes: int = 15, **more: object) -> UUID:
         """Lay out one schedule of a program of its own."""
         slug = f"group-{uuid4().hex[:8]}"
 
@@ -94,6 +97,7 @@ class Practice:
                 hold_minutes=hold_minutes,
                 rules=(),
                 resource_ids=(),
+                **more,  # type: ignore[arg-type]
             )
             schedule_id = await tx.value(
                 "insert into program_schedules (business_id, program_id, starts_at, ends_at, max_capacity)"
@@ -185,14 +189,68 @@ class Practice:
         )
         return await reschedule(self.desk, booking, wish, expected_version=expected_version, reason=None)
 
-    async def run_out(self, *ids: UUID | None) -> None:
-        """Let holds run out now, as if their time had passed; nobody has swept them yet."""
-        async with self.desk.database.transaction(self.business_id) as tx:
+    async def open_account(self) -> None:
+        """Take payments from now on."""
+
+        async def work(tx: Transaction) -> None:
+            account_id = new_id()
+            secret = (await tx.keys()).seal("payment_accounts.secret", account_id, "the till's secret")
             await tx.run(
+                "insert into payment_accounts (business_id, id, provider, account, is_test, secret)"
+                " values (%s, %s, 'stripe', %s, true, %s)",
+                [self.business_id, account_id, account_id.hex, secret],
+            )
+
+        await self.desk.database.run(self.business_id, work)
+        await self.desk.snapshots.refresh(self.business_id)
+
+    async def await_payment(self, service: str, start: int = START, **more: Any) -> UUID:
+        """Reserve and commit what has to be paid; it waits for its payment."""
+        held = (await self.reserve(service, start, **more)).made().id
+        await self.commit(held)
+        assert (await self.read(held)).state == "pending_payment"
+        return held
+
+    async def pay(self, booking_id: UUID, captured_minor: int | None = None) -> UUID:
+        """Take the money for a booking, as if a provider had said so; nobody has looked what follows."""
+
+        async def work(tx: Transaction) -> UUID:
+            return await paid(tx, booking_id, captured_minor)
+
+        return await self.desk.database.run(self.business_id, work)
+
+    async def run_out(self, *ids: UUID | None) -> None:
+        """Let holds, or what awaits its payment, run out now, as if their time had passed; nobody has swept them yet."""
+
+        async def work(tx: Transaction) -> None:
+            keys = await tx.keys()
+            rows = await tx.rows(
                 "update bookings set held_at = held_at - interval '1 day', expires_at = clock_timestamp(),"
-                " version = version + 1 where id = any (%s) and state = 'held'",
+                " version = version + 1 where id = any (%s) and state in ('held', 'pending_payment') returning id, state",
                 [list(ids)],
             )
+            for row in rows:
+                if row["state"] == "pending_payment":
+                    await tx.run(
+                        "select record_changes(%s, array[%s::uuid], array[%s::bytea], 'test', 'pending_payment', 'test',"
+                        " null, 'Test')",
+                        [self.business_id, row["id"], keys.chain_key(row["id"])],
+                    )
+
+        await self.desk.database.run(self.business_id, work)
+
+
+async def paid(tx: Transaction, booking_id: UUID, captured_minor: int | None = None, *, pays: bool = True) -> UUID:
+    """Write down a payment of a booking whose money is taken, and that it is the one that pays."""
+    payment_id: UUID = await tx.value(
+        "insert into payments (business_id, id, booking_id, attempt, provider, account, provider_key, state,"
+        " amount_minor, currency, captured_minor, captured_at, pays, next_attempt_at)"
+        " select business_id, uuidv7(), id, 1 + (select count(*) from payments p where p.booking_id = b.id), 'stripe',"
+        " 'a', uuidv7()::text, 'succeeded', coalesce(%s, due_minor), currency, coalesce(%s, due_minor), now(), %s, null"
+        " from bookings b where id = %s returning id",
+        [captured_minor, captured_minor, pays, booking_id],
+    )
+    return payment_id
 
 
 @asynccontextmanager
@@ -231,8 +289,8 @@ async def outcomes(*calls: object) -> list[object]:
 def violations(admin_uri: str, *, worker: bool = False) -> list[str]:
     """Return what `holdfast verify` says of the database.
 
-    Without a worker beside it, the holds that have run out are swept first: on a slow machine those of tests long past
-    are older than any worker would let them be.
+    Without a worker beside it, the holds that have run out and what was not paid in time are ended first: on a slow
+    machine those of tests long past are older than any worker would let them be.
     """
     from holdfast.verify import verify  # noqa: PLC0415 - the checks are read only where they are used
 
@@ -241,7 +299,19 @@ def violations(admin_uri: str, *, worker: bool = False) -> list[str]:
             sweep = "select sum(expire_holds(business_id, 500)) from businesses_with_spent_holds() business_id"
             while connection.execute(sweep).fetchone() != (None,):
                 pass
+            [unpaid] = connection.execute("select count(*) from businesses_with_unpaid()").fetchone() or (0,)
+        if unpaid:
+            # It needs the keys of the tenants, and a loop: not that of the test, which may be running.
+            with ThreadPoolExecutor(1) as beside:
+                beside.submit(asyncio.run, _end_unpaid(admin_uri)).result()
     return [f"{v.check}: {v.problem}" for v in verify(admin_uri, lambda _: None)]
+
+
+async def _end_unpaid(uri: str) -> None:
+    database = Database(uri, min_connections=1, max_connections=1, keyring=Keyring(MASTER_KEY, uri))
+    await database.open()
+    await end_all_unpaid(database)
+    await database.close()
 
 
 def count(admin_uri: str, statement: str, *values: object) -> int:

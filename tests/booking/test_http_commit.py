@@ -170,13 +170,13 @@ def test_booking_what_is_not_offered(clients: Clients, day: date) -> None:
 
 
 def test_what_must_be_prepaid_is_refused(clients: Clients, day: date) -> None:
-    """A service or a program that must be paid in advance is refused with a clear error (B-13)."""
+    """Where nobody takes money, what must be paid in advance is refused with a clear error, service or program (B-13)."""
     slot = clients.slots("intro-call", day)[0]
-    with clients.altered("services", "intro-call", payment_policy="prepay"):
+    with clients.altered("services", "intro-call", payment_policy="prepay", price_minor=100):
         refused = clients.http.post(BOOK, json=clients.wish("intro-call", slot, **GUEST))
         assert "paid in advance" in problem(refused, 422, "payments_unavailable")["message"]
     schedule = clients.schedules("open-lecture")[-1]
-    with clients.altered("programs", "open-lecture", payment_policy="prepay"):
+    with clients.altered("programs", "open-lecture", payment_policy="prepay", price_minor=100):
         for path in (BOOK, "/api/booking/reserve"):
             problem(clients.http.post(path, json={"scheduleId": schedule["id"], **GUEST}), 422, "payments_unavailable")
         listed = clients.http.get("/api/public/programs/open-lecture/schedules")

@@ -159,7 +159,7 @@ def test_a_repeated_booking_by_hand(clients: Clients, desk: StaffClients, day: d
 
 
 def test_what_cannot_be_booked_by_hand(clients: Clients, desk: StaffClients, day: date) -> None:
-    """Nobody's appointment, no place, another business, a paid service: each has its refusal (B-14, H-1, H-4)."""
+    """Nobody's appointment, no place, another business: each has its refusal (B-14, H-1, H-4)."""
     slot = clients.slots("intro-call", day)[0]
     body = wish(clients, "intro-call", slot)
     nobody = {name: value for name, value in body.items() if name not in GUEST}
@@ -168,8 +168,16 @@ def test_what_cannot_be_booked_by_hand(clients: Clients, desk: StaffClients, day
     assert wrong_fields(desk.call("POST", PATH, body | {"scheduleId": clients.card["id"]})) == {"serviceId"}
     problem(desk.call("POST", PATH, body | {"businessId": slot["resourceIds"][0]}), 404, "unknown_business")
     problem(desk.call("POST", PATH, body | {"serviceId": clients.card["id"]}), 404, "unknown_service")
-    with clients.altered("services", "intro-call", payment_policy="prepay"):
-        problem(desk.call("POST", PATH, body), 422, "payments_unavailable")
+
+
+def test_what_is_paid_beforehand_is_booked_by_hand(clients: Clients, desk: StaffClients, day: date) -> None:
+    """Staff book what clients have to pay for beforehand, confirmed at once and with nothing due (B-14)."""
+    body = wish(clients, "intro-call", clients.slots("intro-call", day)[0])
+    with clients.altered("services", "intro-call", payment_policy="prepay", price_minor=100):
+        made = desk.call("POST", PATH, body)
+    assert (made.status_code, made.json()["status"]) == (201, "confirmed")
+    found = clients.sql("select price_minor, due_minor from bookings where id = %s", made.json()["appointmentId"])
+    assert found == [(100, None)]
 
 
 def test_a_walk_in(clients: Clients, desk: StaffClients) -> None:

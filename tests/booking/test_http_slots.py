@@ -221,9 +221,9 @@ def test_a_resource_that_does_not_lead(clients: Clients) -> None:
 
 
 def test_what_must_be_prepaid_is_not_offered(clients: Clients, day: date) -> None:
-    """A service that must be paid in advance shows no slots, since none could be reserved (A-4)."""
+    """Where nobody takes money, what must be paid in advance shows no slots, since none could be reserved (A-4)."""
     slot = clients.slots("intro-call", day)[0]
-    with clients.altered("services", "intro-call", payment_policy="prepay"):
+    with clients.altered("services", "intro-call", payment_policy="prepay", price_minor=100):
         problem(clients.http.get(PATH, params={"service_slug": "intro-call"}), 422, "payments_unavailable")
         answer = clients.http.post("/api/booking/reserve", json=clients.wish("intro-call", slot))
         problem(answer, 422, "payments_unavailable")

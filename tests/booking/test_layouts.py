@@ -54,7 +54,15 @@ async def test_rules_are_wall_time(studio: Studio, zone: str | None, start: str,
 def test_a_skipped_day_has_no_occurrence() -> None:
     """A day that a zone has skipped has no occurrence, and two wall times of one gap are one occurrence (A-5)."""
     rules = tuple(ProgramRule(weekday, start) for weekday in EVERY_DAY for start in (time(2, 10), time(2, 40)))
-    program = Program(new_id(), "p", "P", 60, 1, 0, "none", 15, 0, None, active=True, rules=rules, resource_ids=())
+    shape = {
+        "duration_minutes": 60,
+        "max_capacity": 1,
+        "hold_minutes": 15,
+        "cancel_notice_minutes": 0,
+        "timezone": None,
+    }
+    money = {"price_minor": 0, "payment_policy": "none", "payment_minutes": 30, "refund_terms": ()}
+    program = Program(id=new_id(), slug="p", name="P", active=True, rules=rules, resource_ids=(), **shape, **money)  # type: ignore[arg-type]
     apia = occurrences(program, "Pacific/Apia", after=utc("2011-12-29T12:00"), until=utc("2011-12-30T13:00"))
     assert apia == [utc("2011-12-29T12:10"), utc("2011-12-29T12:40"), utc("2011-12-30T12:10"), utc("2011-12-30T12:40")]
     berlin = occurrences(program, "Europe/Berlin", after=utc("2027-03-28T00:00"), until=utc("2027-03-28T12:00"))

@@ -324,4 +324,15 @@ CLAIMS: dict[str, Damage] = {
         booking("hold", "expires_at = now() - interval '301 seconds'"),
         {says("holds_are_swept", the("hold"))},
     ),
+    "a booking was neither paid nor ended": (
+        booking(
+            "booked",
+            "state = 'pending_payment', due_minor = 1, refund_terms = '[]', expires_at = now() - interval '301 seconds'",
+        ),
+        {says("unpaid_bookings_are_ended", the("booked")), says("history_ends_at_the_booking", the("booked"))},
+    ),
+    "a booking awaits no money, and without end": (
+        booking("booked", "state = 'pending_payment', expires_at = null"),
+        {says("bookings_are_well_formed", the("booked")), says("history_ends_at_the_booking", the("booked"))},
+    ),
 }

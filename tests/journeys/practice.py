@@ -111,7 +111,8 @@ class Tenant:
         with self.connection.transaction():
             before = self.run(f"select state from bookings {this} for update", **one)
             if state == "pending_payment":
-                self.run(f"update bookings set state = %(state)s, version = version + 1, due_minor = 1 {this}", **one)
+                due = "due_minor = 1, refund_terms = '[]'"
+                self.run(f"update bookings set state = %(state)s, version = version + 1, {due} {this}", **one)
             else:
                 self.run(f"update bookings set state = %(state)s, version = version + 1 {this}", **one)
             if state in DEAD:

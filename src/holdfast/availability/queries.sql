@@ -1,6 +1,10 @@
 -- Statements about opening hours and what differs from them. Every write to these tables raises the catalog version
 -- of the business.
 
+-- name: takes_payments
+-- Whether what has to be paid beforehand can be: an account is there to be paid to.
+select exists (select from payment_accounts where business_id = %(business_id)s and active);
+
 -- name: rules_of
 select resource_id, weekday, opens, closes, valid_from, valid_until
   from availability_rules where business_id = %(business_id)s

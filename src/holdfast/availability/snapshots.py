@@ -20,6 +20,9 @@ from holdfast.catalog.services import Service, services_of
 from holdfast.identity.businesses import Business, current
 from holdfast.kernel.database import Database
 from holdfast.kernel.rounds import Rounds
+from holdfast.kernel.sql import load
+
+_SQL = load("holdfast.availability")
 
 _KEPT_BUSINESSES = 1_000
 _NOBODY: Mapping[UUID, datetime] = {}
@@ -35,6 +38,8 @@ class Snapshot:
     services: Mapping[UUID, Service]
     programs: Mapping[UUID, Program]
     _open: Mapping[UUID, OpenResource]
+    # Whether what has to be paid beforehand can be.
+    takes_payments: bool = False
     # None where no calendar can hide anybody.
     freshness: Freshness | None = None
     _offerings: dict[tuple[UUID, UUID | None], Offering] = field(default_factory=dict)
@@ -134,6 +139,7 @@ class Snapshots:
             programs = await programs_of(tx)
             rules = await rules_of(tx)
             overrides = await overrides_of(tx)
+            takes_payments = await tx.value(_SQL["takes_payments"], {"business_id": business_id})
             freshness = await freshness_of(tx)
         shared: dict[object, Hours] = {}
         opened = {}
@@ -158,6 +164,7 @@ class Snapshots:
             {s.id: s for s in services},
             {p.id: p for p in programs},
             opened,
+            takes_payments,
             freshness,
         )
         self._kept[business_id] = snapshot

@@ -23,6 +23,7 @@ queries = load(__package__)
 # A request asks again when another one was in the way and withdrew; each time somebody else has got on.
 _ASKS = 40
 _SWEEP_LIMIT = 500
+_OVERDUE_LIMIT = 100
 
 
 class Request(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -51,6 +52,7 @@ class Request(msgspec.Struct, omit_defaults=True, kw_only=True):
     day_to: datetime | None = None
     ttl: int | None = None
     price: int | None = None
+    due: int | None = None
     currency: str | None = None
     timezone: str | None = None
     locale: str | None = None
@@ -191,7 +193,7 @@ class Admission:
         return await self.commits.pass_through(business_id, request)
 
     async def sweep(self, business_id: UUID) -> int:
-        """End the holds of a business that have run out, oldest first; return how many."""
+        """End holds of a business that have run out, oldest first, and what was not paid in time; return how many."""
         return await self._sweeps.join(business_id, lambda: sweep(self._database, business_id))
 
     async def close(self) -> None:
@@ -201,12 +203,30 @@ class Admission:
 
 
 async def sweep(database: Database, business_id: UUID) -> int:
-    """End up to 500 holds of a business that have run out; return how many."""
+    """End up to 500 holds of a business that have run out, and bookings that were not paid in time; return how many."""
     count = await database.run(
         business_id,
         lambda tx: tx.value(queries["expire_holds"], {"business_id": business_id, "limit": _SWEEP_LIMIT}),
     )
-    return int(count)
+    return int(count) + await end_overdue(database, business_id)
+
+
+async def end_overdue(database: Database, business_id: UUID) -> int:
+    """End up to 100 bookings of a business whose payment has not come in time; return how many (B-4)."""
+    async with database.reading(business_id) as tx:
+        rows = await tx.rows(queries["overdue"], {"business_id": business_id, "limit": _OVERDUE_LIMIT})
+    if not rows:
+        return 0
+    keys = await database.keys(business_id)
+    # In the order of the chains' heads, which is that of all locks.
+    ids = sorted(row["id"] for row in rows)
+    values = {
+        "business_id": business_id,
+        "ids": ids,
+        "chain_keys": [keys.chain_key(booking_id) for booking_id in ids],
+        "early": False,
+    }
+    return len(await database.run(business_id, lambda tx: tx.value(queries["end_unpaid"], values)))
 
 
 def place_of(offering: Offering, start: int, eligible: list[list[UUID]]) -> dict[str, Any]:

@@ -51,6 +51,7 @@ create type admission_request as (
     party integer,
     ttl integer,                -- seconds; null: that of the program
     price bigint,
+    due bigint,                 -- of it, so much has to be paid before it is confirmed; a schedule's is known here
     currency text,
     timezone text,
     locale text,
@@ -73,12 +74,13 @@ create type commit_request as (
     chain_key text
 );
 
--- Whether a claim belongs to a hold that has run out: it occupies nothing, though its row is still there (B-4).
+-- Whether a claim belongs to a hold that has run out, or to a booking that was not paid in its time: it occupies nothing,
+-- though its row is still there (B-4).
 create or replace function claim_is_spent(p_business_id uuid, p_booking_id uuid, p_now timestamptz) returns boolean
 language sql stable as $$
     select exists (select from bookings b
                     where b.business_id = p_business_id and b.id = p_booking_id
-                      and b.state = 'held' and b.expires_at <= p_now)
+                      and b.state in ('held', 'pending_payment') and b.expires_at <= p_now)
 $$;
 
 -- The greatest number of places taken at one moment of the range.
@@ -187,7 +189,7 @@ language sql stable as $$
        -- Buffers are at most a day, so a booking's claim begins less than two days around it.
        and c.during && tstzrange(p_from - interval '2 days', p_to + interval '2 days')
        and b.starts_at >= p_from and b.starts_at < p_to and b.id is distinct from p_without
-       and not (b.state = 'held' and b.expires_at <= p_now)
+       and not (b.state in ('held', 'pending_payment') and b.expires_at <= p_now)
 $$;
 
 -- Picks one resource for each need, by what is visible now and what the batch has picked before; null when there is
@@ -299,9 +301,11 @@ end $$;
 --   refused            no place; full: no place in the schedule (left: how many there are)
 --   too_soon, too_far  outside notice and horizon, by the clock of the database
 --   stale              the catalog has changed since the request was checked: check again
---   spent              only holds that have run out stand in the way: sweep them and ask again
+--   spent              only holds that have run out, or what was not paid in time, stand in the way: sweep and ask again
 --   again              another transaction or request was in the way and withdrew: ask again
---   unknown_schedule, started, prepay
+--   unknown_schedule, started
+--   prepay             it has to be paid beforehand, and nobody takes the money
+--   payment_required   it has to be paid beforehand, and was to be confirmed at once
 create or replace function admit(p_business_id uuid, p_requests jsonb, p_repeated boolean default false)
 returns jsonb
 language plpgsql security definer
@@ -433,7 +437,9 @@ begin
 
     -- Asked for the oldest: whether there is any at all would be answered by reading the whole table.
     v_any_spent := coalesce((select b.expires_at from bookings b where b.state = 'held'
-                              order by b.expires_at limit 1) <= v_now, false);
+                              order by b.expires_at limit 1) <= v_now, false)
+                   or coalesce((select b.expires_at from bookings b where b.state = 'pending_payment'
+                                 order by b.expires_at limit 1) <= v_now, false);
 
     if v_any_slot then
         -- What an external calendar blocks; for other requests the choice has seen to it.
@@ -509,7 +515,11 @@ begin
     -- Places of schedules, in order of arrival; the counters are locked.
     if v_any_schedule then
         for x in select asked.schedule as id, s.id is not null and p.active and s.withdrawn is null as known,
-                        s.max_capacity - s.taken as places, s.starts_at, p.payment_policy
+                        s.max_capacity - s.taken as places, s.starts_at,
+                        p.payment_policy = 'prepay' and p.price_minor > 0 as must_be_paid,
+                        p.payment_policy = 'prepay' and p.price_minor > 0
+                        and not exists (select from payment_accounts a
+                                         where a.business_id = p_business_id and a.active) as cannot_be_paid
                    from (select distinct q.schedule from unnest(v_requests) q
                           where q.schedule is not null and v_outcome[q.n] is null) asked
                    left join lateral (select * from program_schedules o
@@ -519,14 +529,16 @@ begin
             v_left := x.places;
             v_ok := v_any_spent and exists (
                 select from bookings b where b.business_id = p_business_id and b.schedule_id = x.id
-                   and b.state = 'held' and b.expires_at <= v_now);
-            for r in select q.n, q.party from unnest(v_requests) q
+                   and b.state in ('held', 'pending_payment') and b.expires_at <= v_now);
+            for r in select q.n, q.party, q.nonce from unnest(v_requests) q
                       where q.schedule = x.id and v_outcome[q.n] is null order by q.n
             loop
                 if not x.known then
                     v_outcome[r.n] := 'unknown_schedule';
-                elsif x.payment_policy = 'prepay' then
+                elsif x.cannot_be_paid then
                     v_outcome[r.n] := 'prepay';
+                elsif x.must_be_paid and r.nonce is not null then
+                    v_outcome[r.n] := 'payment_required';
                 elsif x.starts_at <= v_now then
                     v_outcome[r.n] := 'started';
                 elsif r.party <= v_left then
@@ -551,10 +563,14 @@ begin
                        v_held + make_interval(secs => least(coalesce(q.ttl, s.hold_minutes * 60),
                                                             coalesce(s.hold_minutes * 60, q.ttl))) as expires,
                        coalesce(q.price, s.price_minor) as costs,
+                       coalesce(q.due, s.place_due_minor * q.party) as owes,
                        case when q.nonce is null then 'held' else 'confirmed' end as state
                   from unnest(v_requests) q
                   left join lateral (
-                      select o.starts_at, o.ends_at, p.hold_minutes, p.price_minor
+                      -- A program's price is that of one place.
+                      select o.starts_at, o.ends_at, p.hold_minutes, p.price_minor,
+                             case when p.payment_policy = 'prepay' and p.price_minor > 0
+                                  then p.price_minor end as place_due_minor
                         from program_schedules o
                         join programs p on p.business_id = o.business_id and p.id = o.program_id
                        where o.business_id = p_business_id and o.id = q.schedule offset 0) s on q.schedule is not null
@@ -579,11 +595,11 @@ begin
                 returning booking_id
             ), booked as (
                 insert into bookings (business_id, id, service_id, schedule_id, starts_at, ends_at, party_size, state,
-                                      held_at, expires_at, confirmed_at, price_minor, currency, timezone, locale,
-                                      contact, email_index, phone_index, token_nonce)
+                                      held_at, expires_at, confirmed_at, price_minor, due_minor, currency, timezone,
+                                      locale, contact, email_index, phone_index, token_nonce)
                 select p_business_id, a.id, a.service, a.schedule, a.begins, a.finishes, a.party, a.state,
                        v_held, a.expires, case when a.nonce is not null then v_held end,
-                       a.costs, coalesce(a.currency, owner.currency), a.timezone, a.locale,
+                       a.costs, a.owes, coalesce(a.currency, owner.currency), a.timezone, a.locale,
                        decode(a.contact, 'hex'), decode(a.email_index, 'hex'), decode(a.phone_index, 'hex'),
                        decode(a.nonce, 'hex')
                   from answered a join businesses owner on owner.id = p_business_id
@@ -629,7 +645,7 @@ begin
                       and (c.resource_id = r.solo
                            or c.resource_id in (select it::uuid from jsonb_array_elements_text(r.resources) it))
                       and c.during && tstzrange(r.claims_from, r.claims_to)
-                      and b.state = 'held' and b.expires_at <= v_now) then
+                      and b.state in ('held', 'pending_payment') and b.expires_at <= v_now) then
                 v_outcome[r.n] := 'spent';
             elsif v_undone
                   or (r.key is not null and exists (
@@ -686,8 +702,27 @@ begin
                          v_ids, v_versions, v_states, v_keys);
 end $$;
 
+-- Of what has to be paid: for how long its place waits for that, and what a cancellation gives back.
+create or replace function payment_minutes_of(p_business_id uuid, p_service_id uuid, p_schedule_id uuid) returns integer
+language sql stable as $$
+    select coalesce(
+        (select v.payment_minutes from services v where v.business_id = p_business_id and v.id = p_service_id),
+        (select p.payment_minutes from program_schedules s
+           join programs p on p.business_id = s.business_id and p.id = s.program_id
+          where s.business_id = p_business_id and s.id = p_schedule_id))
+$$;
+
+create or replace function refund_terms_of(p_business_id uuid, p_service_id uuid, p_schedule_id uuid) returns jsonb
+language sql stable as $$
+    select coalesce(
+        (select v.refund_terms from services v where v.business_id = p_business_id and v.id = p_service_id),
+        (select p.refund_terms from program_schedules s
+           join programs p on p.business_id = s.business_id and p.id = s.program_id
+          where s.business_id = p_business_id and s.id = p_schedule_id))
+$$;
+
 -- Commits a batch of reservations: [{n, id, contact, email_index, phone_index, timezone, locale, nonce}], with envelope,
--- indexes and nonce in hex. Guarded by state and by the clock of the database in one UPDATE, so that expiry and commit
+-- indexes and nonce in hex. What has to be paid awaits its payment then, for a time that is counted anew once. Guarded by state and by the clock of the database in one UPDATE, so that expiry and commit
 -- cannot both win; claims are not touched, so there is no moment at which the place is free. Outcomes: committed,
 -- repeated, expired, unknown.
 create or replace function commit_reservations(p_business_id uuid, p_requests jsonb) returns json
@@ -701,6 +736,8 @@ declare
     v_sealed boolean;
     v_committed uuid[];
     v_chain_keys bytea[];
+    v_awaiting uuid[];
+    v_awaiting_keys bytea[];
     v_first integer[];                  -- n of the request that has committed; another for the same finds it done
 begin
     select array_agg(q), array_agg(q.id), bool_and(q.contact is not null) into v_requests, v_ids, v_sealed
@@ -715,7 +752,15 @@ begin
         select distinct on (q.id) q.* from unnest(v_requests) q order by q.id, q.n
     ), changed as (
         update bookings b
-           set state = 'confirmed', version = b.version + 1, confirmed_at = clock_timestamp(),
+           -- What nothing has to be paid for asks nobody for terms: a branch is looked into when it is taken.
+           set state = case when b.due_minor is null then 'confirmed' else 'pending_payment' end,
+               version = b.version + 1, confirmed_at = case when b.due_minor is null then clock_timestamp() end,
+               expires_at = case when b.due_minor is null then b.expires_at
+                                 else least(clock_timestamp() + make_interval(
+                                                mins => payment_minutes_of(b.business_id, b.service_id, b.schedule_id)),
+                                            b.held_at + interval '24 hours') end,
+               refund_terms = case when b.due_minor is not null
+                                   then refund_terms_of(b.business_id, b.service_id, b.schedule_id) end,
                contact = decode(a.contact, 'hex'), contact_plain = false,
                email_index = decode(a.email_index, 'hex'), phone_index = decode(a.phone_index, 'hex'),
                guest_email = null, guest_phone = null, guest_name = null,
@@ -729,13 +774,19 @@ begin
            -- Not `state = 'held' and`: that would offer the index of all holds, and a table that has just begun to
            -- fill takes it.
            and case b.state when 'held' then b.expires_at > clock_timestamp() end
-        returning b.id, a.n, a.chain_key
+        returning b.id, a.n, a.chain_key, b.due_minor is not null as awaits
     )
-    select array_agg(id), array_agg(n), array_agg(decode(chain_key, 'hex'))
-      into v_committed, v_first, v_chain_keys from changed;
+    select array_agg(id) filter (where not awaits), array_agg(n),
+           array_agg(decode(chain_key, 'hex')) filter (where not awaits),
+           array_agg(id) filter (where awaits), array_agg(decode(chain_key, 'hex')) filter (where awaits)
+      into v_committed, v_first, v_chain_keys, v_awaiting, v_awaiting_keys from changed;
     if v_committed is not null then
         perform record_changes(p_business_id, v_committed, v_chain_keys, 'commit', 'held', 'client', null,
                                'AppointmentConfirmed');
+    end if;
+    if v_awaiting is not null then
+        perform record_changes(p_business_id, v_awaiting, v_awaiting_keys, 'commit', 'held', 'client', null,
+                               'AppointmentAwaitingPayment');
     end if;
 
     return (
@@ -758,7 +809,8 @@ begin
                               where o.business_id = p_business_id and o.id = q.id offset 0) b on true);
 end $$;
 
--- Locks everything that changing these bookings may touch, in the order of all locks.
+-- Locks everything that changing these bookings may touch, in the order of all locks. What one has expired from, it may
+-- take again.
 create or replace function lock_bookings(p_business_id uuid, p_booking_ids uuid[]) returns void
 language plpgsql security definer set search_path = public, pg_temp
 set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
@@ -780,7 +832,11 @@ begin
       from (select distinct c.resource_id as id
               from unnest(p_booking_ids) asked (id)
              cross join lateral (select k.resource_id from claims k
-                                  where k.business_id = p_business_id and k.booking_id = asked.id offset 0) c
+                                  where k.business_id = p_business_id and k.booking_id = asked.id
+                                 union all
+                                 select unnest(o.former_resource_ids) from bookings o
+                                  where o.business_id = p_business_id and o.id = asked.id
+                                    and o.state = 'expired' offset 0) c
              order by 1 offset 0) named
      cross join lateral (select o.id from resources o
                           where o.business_id = p_business_id and o.id = named.id
@@ -835,6 +891,46 @@ end $$;
 create or replace function businesses_with_spent_holds() returns setof uuid
 language sql stable security definer set search_path = public, pg_temp as $$
     select distinct business_id from bookings where state = 'held' and expires_at <= statement_timestamp()
+$$;
+
+-- Ends bookings whose payment has not come in time, or with p_early before that, and frees their places: those that
+-- await it still. The keys are those of the chains, in the order of the bookings. Returns whose end it was.
+create or replace function end_unpaid(
+    p_business_id uuid, p_booking_ids uuid[], p_chain_keys bytea[], p_early boolean default false
+) returns uuid[]
+language plpgsql security definer set search_path = public, pg_temp
+set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+declare
+    v_ended uuid[];
+    v_keys bytea[];
+begin
+    perform lock_bookings(p_business_id, p_booking_ids);
+    with ended as (
+        update bookings b
+           set state = 'expired', version = b.version + 1,
+               former_resource_ids = array(select distinct c.resource_id from claims c
+                                            where c.business_id = b.business_id and c.booking_id = b.id order by 1)
+         where b.business_id = p_business_id and b.id = any (p_booking_ids)
+           -- By the clock at this moment: somebody may have prolonged it while the locks were waited for.
+           and case b.state when 'pending_payment' then p_early or b.expires_at <= clock_timestamp() end
+        returning b.id
+    )
+    select array_agg(asked.id), array_agg(asked.key) into v_ended, v_keys
+      from unnest(p_booking_ids, p_chain_keys) asked (id, key) join ended on ended.id = asked.id;
+    if v_ended is null then
+        return '{}';
+    end if;
+    delete from claims c where c.business_id = p_business_id and c.booking_id = any (v_ended);
+    perform record_changes(p_business_id, v_ended, v_keys, 'expire', 'pending_payment', 'system', null,
+                           'AppointmentExpired');
+    return v_ended;
+end $$;
+
+-- Businesses with bookings that were not paid in time; the worker asks this across tenants.
+create or replace function businesses_with_unpaid() returns setof uuid
+language sql stable security definer set search_path = public, pg_temp as $$
+    select distinct business_id from bookings
+     where state = 'pending_payment' and expires_at <= statement_timestamp()
 $$;
 
 -- Which business an id belongs to: all that a call by id may learn before it knows its tenant.
@@ -898,13 +994,13 @@ begin
     return case when exists (
         select from claims c join bookings b on b.business_id = c.business_id and b.id = c.booking_id
          where c.business_id = p_business_id and c.resource_id = any (p_chosen) and c.during && p_during
-           and b.state = 'held' and b.expires_at <= p_now) then 'spent' else 'again' end;
+           and b.state in ('held', 'pending_payment') and b.expires_at <= p_now) then 'spent' else 'again' end;
 end $$;
 
 -- Moves a confirmed appointment: takes the new place and frees the old one (B-16). The caller rolls back unless the
 -- outcome is moved. p_request is an admission_request of which schedule, or service, needs, days and the times
 -- count. Outcomes: moved, refused, full, spent, again, unchanged, stale, too_soon, too_far, unknown_schedule,
--- started, price_differs, not_confirmed (state), version_conflict (version).
+-- started, price_differs, payment_required, not_confirmed (state), version_conflict (version).
 create or replace function move_booking(
     p_business_id uuid, p_booking_id uuid, p_expected_version integer, p_request jsonb, p_actor text,
     p_reason_id uuid, p_actor_id uuid default null
@@ -920,6 +1016,7 @@ declare
     v_schedule program_schedules;
     v_chosen uuid[] := '{}';
     v_price bigint;
+    v_must_be_paid boolean;
     v_claims tstzrange := tstzrange(q.claims_from, q.claims_to);
     v_outcome text;
 begin
@@ -966,16 +1063,19 @@ begin
         select s.* into v_schedule from program_schedules s
           join programs p on p.business_id = s.business_id and p.id = s.program_id and p.active
          where s.business_id = p_business_id and s.id = q.schedule and s.withdrawn is null;
-        select p.price_minor into v_price from programs p
+        select p.price_minor, p.payment_policy = 'prepay' and p.price_minor > 0 into v_price, v_must_be_paid
+          from programs p
          where p.business_id = p_business_id and p.id = v_schedule.program_id;
         v_outcome := case
             when v_schedule.id is null then 'unknown_schedule'
             when v_schedule.starts_at <= v_now then 'started'
             when v_price <> v_booking.price_minor then 'price_differs'
             when v_schedule.id = v_booking.schedule_id then 'unchanged'
+            -- Only staff let somebody in without the money.
+            when v_must_be_paid and v_booking.due_minor is null and p_actor = 'client' then 'payment_required'
             when v_schedule.taken + v_booking.party_size > v_schedule.max_capacity then
                 case when exists (select from bookings b where b.business_id = p_business_id
-                                     and b.schedule_id = v_schedule.id and b.state = 'held'
+                                     and b.schedule_id = v_schedule.id and b.state in ('held', 'pending_payment')
                                      and b.expires_at <= v_now) then 'spent' else 'full' end end;
         q.starts := v_schedule.starts_at;
         q.ends := v_schedule.ends_at;
@@ -1003,6 +1103,75 @@ exception when foreign_key_violation then
         using errcode = 'serialization_failure';
 end $$;
 
+-- Takes the place again that a booking had before it expired unpaid, and confirms it: its payment came late, and is
+-- written down as the one that pays (P-3). The same resources, for the same time; what stands against it is what stands
+-- against anybody but the opening hours, the notice and the grid. p_days is that of an admission_request. Outcomes:
+-- readmitted; refused; spent, again: as in admit(); not_expired. Nothing has changed unless it is readmitted.
+create or replace function readmit_booking(p_business_id uuid, p_booking_id uuid, p_days jsonb, p_chain_key bytea)
+returns text
+language plpgsql security definer
+set search_path = public, pg_temp set timezone = 'UTC' set lock_timeout = '5s'
+set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+declare
+    v_now timestamptz;
+    v_booking bookings;
+    v_schedule program_schedules;
+    v_claims tstzrange;
+    v_needs jsonb;
+    v_chosen uuid[];
+    v_outcome text;
+begin
+    perform lock_bookings(p_business_id, array[p_booking_id]);
+    v_now := clock_timestamp();
+    select * into v_booking from bookings b where b.business_id = p_business_id and b.id = p_booking_id;
+    -- What was committed knows its terms; a mere hold that has run out is nobody's yet.
+    if v_booking.state is distinct from 'expired' or v_booking.due_minor is null or v_booking.refund_terms is null then
+        return 'not_expired';
+    elsif v_booking.starts_at <= v_now or v_booking.contact is null then
+        return 'refused';
+    elsif v_booking.schedule_id is not null then
+        select s.* into v_schedule from program_schedules s
+          join programs p on p.business_id = s.business_id and p.id = s.program_id and p.active
+         where s.business_id = p_business_id and s.id = v_booking.schedule_id and s.withdrawn is null;
+        v_outcome := case
+            when v_schedule.id is null then 'refused'
+            when v_schedule.taken + v_booking.party_size > v_schedule.max_capacity then
+                case when exists (select from bookings b where b.business_id = p_business_id
+                                     and b.schedule_id = v_schedule.id and b.state in ('held', 'pending_payment')
+                                     and b.expires_at <= v_now) then 'spent' else 'refused' end end;
+    else
+        select tstzrange(v_booking.starts_at - make_interval(mins => v.buffer_before_minutes),
+                         v_booking.ends_at + make_interval(mins => v.buffer_after_minutes)) into v_claims
+          from services v where v.business_id = p_business_id and v.id = v_booking.service_id and v.active;
+        select jsonb_agg(jsonb_build_array(r.id)) into v_needs
+          from unnest(v_booking.former_resource_ids) former (id)
+         cross join lateral (select o.id from resources o
+                              where o.business_id = p_business_id and o.id = former.id and o.active offset 0) r;
+        if v_claims is not null and jsonb_array_length(v_needs) = cardinality(v_booking.former_resource_ids) then
+            v_chosen := choose_resources(p_business_id, v_needs, p_days, v_booking.starts_at, v_claims,
+                                         v_booking.party_size, v_now);
+        end if;
+        v_outcome := case
+            when v_chosen is null then 'refused'
+            else take_places(p_business_id, p_booking_id, v_chosen, v_claims, v_booking.party_size, p_days, v_now) end;
+    end if;
+
+    if v_outcome is not null then
+        delete from claims c where c.business_id = p_business_id and c.booking_id = p_booking_id;
+        return v_outcome;
+    end if;
+    update bookings b
+       set state = 'confirmed', version = b.version + 1, confirmed_at = v_now, former_resource_ids = null
+     where b.business_id = p_business_id and b.id = p_booking_id;
+    perform record_changes(p_business_id, array[p_booking_id], array[p_chain_key], 'readmit', 'expired', 'system', null,
+                           'AppointmentConfirmed');
+    return 'readmitted';
+exception when foreign_key_violation then
+    -- The capacity of a resource has changed since it was looked at.
+    raise exception 'a resource changed while booking % was being readmitted', p_booking_id
+        using errcode = 'serialization_failure';
+end $$;
+
 -- What occupies resources in a range, in whole epoch seconds: {now, catalog, spans: {resource: [[from, to, places]]},
 -- starts: {resource: [start of each booking]} for resources with a daily limit}. Busy time takes every place. Holds
 -- that have run out are left out (B-4). statement_timestamp() is one instant, so that an index can be asked for it;
@@ -1022,7 +1191,7 @@ language sql stable security definer set search_path = public, pg_temp as $$
                                 and (p_without is null or k.booking_id is distinct from p_without) offset 0) c
          where not exists (select from bookings b
                             where b.business_id = p_business_id and b.id = c.booking_id
-                              and b.state = 'held' and b.expires_at <= statement_timestamp())
+                              and b.state in ('held', 'pending_payment') and b.expires_at <= statement_timestamp())
          group by wanted.id, c.during
         union all
         select wanted.id, busy.during, 1000
@@ -1050,7 +1219,7 @@ language sql stable security definer set search_path = public, pg_temp as $$
                                                                   p_to + interval '3 days') offset 0) c
                   join bookings b on b.business_id = p_business_id and b.id = c.booking_id
                  where b.id is distinct from p_without
-                   and not (b.state = 'held' and b.expires_at <= statement_timestamp())) counted
+                   and not (b.state in ('held', 'pending_payment') and b.expires_at <= statement_timestamp())) counted
              group by resource_id) each), '{}'))
 $$;
 
@@ -1135,11 +1304,12 @@ do $$
 declare
     f regprocedure;
     entrances text[] := array['admit', 'commit_reservations', 'lock_bookings', 'expire_holds', 'locate',
-                              'businesses_with_spent_holds', 'move_booking', 'take_whole_resource',
+                              'businesses_with_spent_holds', 'move_booking', 'take_whole_resource', 'end_unpaid',
+                              'businesses_with_unpaid', 'readmit_booking',
                               'change_capacity', 'occupation', 'record_changes'];
     inner_parts text[] := array['booked_before', 'places_peak', 'claim_is_spent', 'take_seats', 'choose_resources',
                                 'withdraw_claims', 'bookings_beginning', 'key_answers', 'take_places',
-                                'refuse_unsealed'];
+                                'refuse_unsealed', 'payment_minutes_of', 'refund_terms_of'];
 begin
     for f in select p.oid::regprocedure from pg_proc p
               where p.pronamespace = 'public'::regnamespace and p.proname = any (entrances || inner_parts)

@@ -24,9 +24,12 @@ language sql security definer set search_path = public, pg_temp as $$
     select count(*) from forgotten
 $$;
 
--- Counts of all tenants together, for health and metrics: no tenant is told from another.
-create or replace function hold_figures(
-    out active bigint, out spent bigint, out oldest_seconds float8, out sweep_lag_seconds float8, out deviations bigint,
+-- Counts of all tenants together, for health and metrics: no tenant is told from another. It has got more of them since,
+-- and a function keeps the columns of its answer unless it is dropped.
+drop function if exists hold_figures();
+create function hold_figures(
+    out active bigint, out spent bigint, out oldest_seconds float8, out sweep_lag_seconds float8,
+    out awaiting bigint, out unpaid bigint, out deviations bigint,
     out held bigint, out confirmed bigint, out expired bigint, out released bigint
 )
 language sql stable security definer set search_path = public, pg_temp as $$
@@ -35,6 +38,8 @@ language sql stable security definer set search_path = public, pg_temp as $$
            (select extract(epoch from statement_timestamp() - min(held_at))::float8 from bookings where state = 'held'),
            (select greatest(coalesce(extract(epoch from statement_timestamp() - min(expires_at)), 0), 0)::float8
               from bookings where state = 'held'),
+           (select count(*) from bookings where state = 'pending_payment' and expires_at > statement_timestamp()),
+           (select count(*) from bookings where state = 'pending_payment' and expires_at <= statement_timestamp()),
            (select count(*) from schedule_deviations where kind <> 'closed' and starts_at > statement_timestamp()),
            made.*
       from (select lpad(to_hex((extract(epoch from statement_timestamp() - interval '24 hours') * 1000)::bigint),
@@ -63,7 +68,7 @@ language sql stable security definer set search_path = public, pg_temp as $$
        and p_business_id = current_business()
        and c.during && tstzrange(p_from, p_to)
        and c.block_id is distinct from p_without
-       and not (b.id is not null and b.state = 'held' and b.expires_at <= clock_timestamp())
+       and not (b.id is not null and b.state in ('held', 'pending_payment') and b.expires_at <= clock_timestamp())
      order by 3, 2 limit 100
 $$;
 

@@ -52,6 +52,11 @@ class Booking:
     guest_name: str | None
     has_note: bool
     token_nonce: bytes | None
+    # What has to be paid before it is confirmed; the terms that its client has agreed to with that, and how much of it
+    # goes back, once it was cancelled or refunded.
+    due_minor: int | None
+    refund_terms: list[dict[str, int]] | None
+    refund_percent: int | None
     now: datetime
     resource_ids: list[UUID]
     cancel_notice_minutes: int
@@ -66,10 +71,15 @@ class Booking:
 
     @property
     def remaining_seconds(self) -> int:
-        """Return how long the hold still lives: 0 when it does not."""
-        if self.status is not BookingState.HELD or self.expires_at is None:
+        """Return how long the place still waits, for the commit or for the payment: 0 when it does not."""
+        if self.status not in (BookingState.HELD, BookingState.PENDING_PAYMENT) or self.expires_at is None:
             return 0
-        return int((self.expires_at - self.now).total_seconds())
+        return max(int((self.expires_at - self.now).total_seconds()), 0)
+
+    @property
+    def was_committed(self) -> bool:
+        """Return whether it is, or was, an appointment: also one that has expired unpaid, which knows its terms."""
+        return self.state not in UNCOMMITTED or self.refund_terms is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +155,12 @@ async def read_reservation(tx: Transaction, booking_id: UUID) -> Booking:
 
 
 async def read_appointment(tx: Transaction, booking_id: UUID) -> Booking:
-    """Return a booking that has been committed.
+    """Return a booking that has been committed, whatever became of it.
 
     Raises AppointmentNotFound.
     """
     booking = await find(tx, booking_id)
-    if booking is None or booking.state in UNCOMMITTED:
+    if booking is None or not booking.was_committed:
         raise AppointmentNotFound
     return booking
 

@@ -21,6 +21,7 @@ from holdfast.booking.bookings import (
 from holdfast.booking.errors import (
     CapacityExceeded,
     NotChangeable,
+    PaymentRequired,
     PriceDiffers,
     ScheduleStarted,
     SlotConflict,
@@ -28,7 +29,7 @@ from holdfast.booking.errors import (
     VersionConflict,
 )
 from holdfast.booking.reservations import Place, Reservations, Wish, raise_too
-from holdfast.booking.terms import PUBLIC, STAFF
+from holdfast.booking.terms import MOVING, STAFF
 from holdfast.booking.views import ChangedView
 from holdfast.kernel.audit import CLIENT, Actor
 from holdfast.kernel.database import Database, Transaction
@@ -117,14 +118,17 @@ async def reschedule(
 
     Staff may move off the grid of slots, inside the notice and beyond the horizon, also into the past.
 
-    Raises SlotConflict with alternatives, CapacityExceeded, VersionConflict, PriceDiffers, NotChangeable,
-    CancellationClosed, SlotNotOffered, IdempotencyKeyReused and what finding the place raises.
+    What was paid stays as it is: an offering of another price is refused, and so is one that is paid beforehand for
+    whom has paid nothing.
+
+    Raises SlotConflict with alternatives, CapacityExceeded, VersionConflict, PriceDiffers, PaymentRequired,
+    NotChangeable, CancellationClosed, SlotNotOffered, IdempotencyKeyReused and what finding the place raises.
     """
     if (wish.schedule_id is None) != (booking.schedule_id is None):
         raise ValidationFailed.at("scheduleId", "an appointment moves from slot to slot, or from schedule to schedule")
 
     asked = Asked(expected_version, reason, actor)
-    terms = PUBLIC if actor.is_client else STAFF
+    terms = MOVING if actor.is_client else STAFF
     for _ in range(_ASKS):
         async with desk.database.transaction(booking.business_id) as tx:
             # Read before the key is looked for: this very request, sent twice, may be done in between.
@@ -134,9 +138,7 @@ async def reschedule(
             return answered
         check_changeable(now, expected_version, actor)
         place = None if wish.schedule_id is not None else await desk.find_place(booking.business_id, wish, terms)
-        if place is not None and place.service.price_minor != booking.price_minor:
-            if await desk.snapshots.newer_than(place.snapshot) is None:
-                raise PriceDiffers
+        if place is not None and not await _costs_no_more(desk, booking, place, actor):
             continue
         try:
             work = partial(_move, booking=booking, wish=wish, place=place, asked=asked)
@@ -152,6 +154,22 @@ async def reschedule(
                     desk, booking, place, refused.move, asked
                 )
     raise TryLater
+
+
+async def _costs_no_more(desk: Reservations, booking: Booking, place: Place, actor: Actor) -> bool:
+    """Return whether a place is paid with what the appointment is paid with; False when that has to be looked at anew.
+
+    Raises PriceDiffers, PaymentRequired.
+    """
+    service = place.service
+    if service.price_minor == booking.price_minor:
+        if actor.is_client and service.due_minor and booking.due_minor is None:
+            raise PaymentRequired.of_reschedule()
+        # Admission finds out when it is an old picture that says so.
+        return True
+    if await desk.snapshots.newer_than(place.snapshot) is None:
+        raise PriceDiffers
+    return False
 
 
 async def _move(tx: Transaction, *, booking: Booking, wish: Wish, place: Place | None, asked: Asked) -> ChangedView:
@@ -204,6 +222,8 @@ async def _refuse(desk: Reservations, booking: Booking, place: Place | None, mov
         raise CapacityExceeded(details={"placesLeft": move.left})
     if outcome == "not_confirmed":
         raise NotChangeable(details={"status": move.state})
+    if outcome == "payment_required":
+        raise PaymentRequired.of_reschedule()
     refusals: dict[str, type[Exception]] = {
         "unknown_schedule": UnknownSchedule,
         "started": ScheduleStarted,

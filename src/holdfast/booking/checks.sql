@@ -23,8 +23,10 @@ select business_id, array[id::text] as ids, concat('booking ', id, ': ', array_t
                case when (b.version > 0) is not true then concat('its version is ', b.version) end,
                case when (b.starts_at < b.ends_at and isfinite(b.starts_at) and isfinite(b.ends_at)) is not true
                     then concat('it runs from ', b.starts_at, ' to ', b.ends_at) end,
-               case when b.state = 'held' and isfinite(b.expires_at) is not true
-                    then concat('it is held without end (', coalesce(b.expires_at::text, 'null'), ')') end
+               case when b.state in ('held', 'pending_payment') and isfinite(b.expires_at) is not true
+                    then concat('it is ', b.state, ' without end (', coalesce(b.expires_at::text, 'null'), ')') end,
+               case when b.state = 'pending_payment' and (b.due_minor > 0 and b.refund_terms is not null) is not true
+                    then concat('it awaits a payment of ', coalesce(b.due_minor::text, 'nothing')) end
            ], null) as problems
           from bookings b) judged
  where cardinality(problems) > 0;
@@ -309,6 +311,15 @@ select b.business_id, array[b.id::text] as ids,
               ': is the worker running?') as problem
   from bookings b
  where b.state = 'held' and b.expires_at < now() - interval '5 minutes';
+
+-- name: unpaid_bookings_are_ended
+-- Invariant 7: no booking awaits its payment for longer than its time and the bound of the job that ends it, which runs
+-- every ten seconds; five minutes as for holds.
+select b.business_id, array[b.id::text] as ids,
+       concat('booking ', b.id, ' should have been paid by ', b.expires_at, ' and was not ended by ', now(),
+              ': is the worker running?') as problem
+  from bookings b
+ where b.state = 'pending_payment' and b.expires_at < now() - interval '5 minutes';
 
 -- name: bookings_refer_to_their_own_business
 -- Invariant 9: what bookings, blocks, claims and deviations of schedules refer to exists in their own business. The

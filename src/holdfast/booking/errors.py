@@ -99,10 +99,22 @@ class ScheduleStarted(UserError):
 
 
 class PaymentsUnavailable(UserError):
-    """The offering must be paid in advance, and this installation takes no payments."""
+    """The offering must be paid in advance, and the business has no account to be paid to."""
 
     code, status = "payments_unavailable", 422
     message = "This offering must be paid in advance, and online payment is not set up yet"
+
+
+class PaymentRequired(UserError):
+    """The offering is paid in advance, and what was asked for would take it without the money."""
+
+    code, status = "payment_required", 409
+    message = "This offering must be paid in advance: reserve and commit instead"
+
+    @classmethod
+    def of_reschedule(cls) -> "PaymentRequired":
+        """Return the same refusal in the words of a reschedule."""
+        return cls("The other offering must be paid in advance, and this appointment was not")
 
 
 class IdempotencyKeyReused(UserError):
@@ -127,7 +139,7 @@ class CancellationClosed(UserError):
 
 
 class NotChangeable(UserError):
-    """Only a confirmed appointment can be cancelled or moved; `details.status` says what it is."""
+    """Only a confirmed appointment can be moved, and cancelled; `details.status` says what it is."""
 
     code, status, message = "not_changeable", 409, "Only a confirmed appointment can be changed"
 

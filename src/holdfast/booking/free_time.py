@@ -84,7 +84,7 @@ async def _offered(
     service = snapshot.service(service_slug)
     if service is None:
         raise UnknownService
-    if service.payment_policy == "prepay":
+    if service.due_minor and not snapshot.takes_payments:
         raise PaymentsUnavailable
     offering = snapshot.offering(service, resource_id)
     if offering is None:

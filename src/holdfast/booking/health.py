@@ -45,6 +45,8 @@ class BookingHealth(msgspec.Struct, rename="camel"):
     held_last_day: int
     confirmed_last_day: int
     conversion: float | None
+    awaiting_payment: int
+    unpaid_not_ended: int
     cleanup_age_seconds: float | None
     schedule_deviations: int
     layout_age_seconds: float | None

@@ -70,7 +70,7 @@ select b.business_id, array[b.id::text] as ids,
 select b.business_id, array[b.id::text] as ids,
        concat('booking ', b.id, ' is ', b.state, ' at version ', b.version, ', but has no history') as problem
   from bookings b
- where (b.state not in ('held', 'released', 'expired') or b.confirmed_at is not null)
+ where (b.state not in ('held', 'released', 'expired') or b.confirmed_at is not null or b.refund_terms is not null)
    and not exists (select from audit_log a
                     where a.business_id = b.business_id and a.aggregate_id = b.id and a.aggregate_type = 'booking');
 

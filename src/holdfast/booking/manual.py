@@ -11,7 +11,6 @@ from holdfast.booking.contacts import Contact, Person, put_person
 from holdfast.booking.errors import (
     CapacityExceeded,
     IdempotencyKeyReused,
-    PaymentsUnavailable,
     SlotConflict,
     UnknownSchedule,
 )
@@ -59,7 +58,8 @@ async def book_manually(desk: Reservations, manual: Manual) -> tuple[ChangedView
     """Make a confirmed appointment; return the answer, which is the same for the same key, with its booking as it is.
 
     Staff may book off the grid of slots, inside the notice, beyond the horizon and in the past; opening hours and busy
-    time bind unless they are overridden, capacity and daily limits always.
+    time bind unless they are overridden, capacity and daily limits always. What clients pay beforehand is not due here:
+    staff are paid in another way.
     Raises SlotConflict, SlotNotOffered, CapacityExceeded, IdempotencyKeyReused, and what finding the place raises.
     """
     business_id, wish = manual.staff.business_id, manual.wish
@@ -140,8 +140,8 @@ async def _refusal(desk: Reservations, manual: Manual, place: Place | None, book
         return SlotConflict(details=await desk.conflict_details(manual.staff.business_id, place, manual.wish.party))
     if booked.outcome == "full":
         return CapacityExceeded(details={"placesLeft": booked.left})
-    refusals: dict[str, type[Exception]] = {"unknown_schedule": UnknownSchedule, "prepay": PaymentsUnavailable}
-    return refusals[booked.outcome]()
+    assert booked.outcome == "unknown_schedule", "every other outcome was dealt with"
+    return UnknownSchedule()
 
 
 def token_of(desk: Reservations, booking: Booking) -> str:

@@ -132,6 +132,8 @@ def _of_holds(row: dict[str, Any]) -> Iterable[Metric]:
         "holdfast_reservations_active": ("Holds that are alive", "active"),
         "holdfast_reservations_expired_not_cleaned": ("Holds that have run out and are not swept yet", "spent"),
         "holdfast_reservations_sweep_lag_seconds": ("For how long the oldest of them has run out", "sweep_lag_seconds"),
+        "holdfast_bookings_awaiting_payment": ("Bookings whose place waits for their payment", "awaiting"),
+        "holdfast_bookings_unpaid_not_ended": ("Those whose time to pay is over and that are not ended yet", "unpaid"),
         "holdfast_schedule_deviations": ("Coming schedules that differ from the rules of programs", "deviations"),
     }
     for name, (meaning, column) in gauges.items():

@@ -253,7 +253,7 @@ async def schedules(request: Call, slug: FromPath[str]) -> Response[bytes]:
     program = next((p for p in snapshot.programs.values() if p.slug == slug and p.active), None)
     if program is None:
         raise UnknownProgram
-    if program.payment_policy == "prepay":
+    if program.place_due_minor and not snapshot.takes_payments:
         raise PaymentsUnavailable
     first = date_in(asked.get("from"), "from")
     last = date_in(asked.get("to"), "to")

@@ -14,6 +14,38 @@ select expire_holds(%(business_id)s::uuid, %(limit)s::integer);
 -- name: businesses_with_spent_holds
 select business_id from businesses_with_spent_holds() business_id;
 
+-- name: overdue
+-- Whose payment has not come in time, the longest overdue first.
+select id from bookings
+ where business_id = %(business_id)s and state = 'pending_payment' and expires_at <= clock_timestamp()
+ order by expires_at limit %(limit)s;
+
+-- name: end_unpaid
+select end_unpaid(%(business_id)s::uuid, %(ids)s::uuid[], %(chain_keys)s::bytea[], %(early)s::boolean);
+
+-- name: businesses_with_unpaid
+select business_id from businesses_with_unpaid() business_id;
+
+-- name: keep_for_capture
+update bookings set expires_at = clock_timestamp() + interval '10 minutes', version = version + 1
+ where business_id = %(business_id)s and id = %(id)s and state = 'pending_payment'
+   and expires_at < clock_timestamp() + interval '10 minutes';
+
+-- name: confirm_paid
+update bookings set state = 'confirmed', confirmed_at = clock_timestamp(), version = version + 1
+ where business_id = %(business_id)s and id = %(id)s and state = 'pending_payment';
+
+-- name: limits_of_former_places
+select r.id, b.starts_at, coalesce(r.timezone, owner.timezone) as timezone
+  from bookings b
+  join businesses owner on owner.id = b.business_id
+ cross join lateral unnest(b.former_resource_ids) former (id)
+  join resources r on r.business_id = b.business_id and r.id = former.id and r.daily_limit is not null
+ where b.business_id = %(business_id)s and b.id = %(id)s;
+
+-- name: readmit
+select readmit_booking(%(business_id)s::uuid, %(id)s::uuid, %(days)s::jsonb, %(chain_key)s::bytea);
+
 -- name: locate
 select business_id from locate(array[%(id)s::uuid]) limit 1;
 
@@ -36,6 +68,7 @@ select forget_keys(%(limit)s::integer);
 select b.business_id, b.id, b.service_id, b.schedule_id, b.starts_at, b.ends_at, b.party_size, b.state, b.version,
        b.held_at, b.expires_at, b.price_minor, b.currency, b.timezone, b.locale,
        b.contact, b.guest_email, b.guest_phone, b.guest_name, b.note is not null as has_note, b.token_nonce,
+       b.due_minor, b.refund_terms, b.refund_percent,
        clock_timestamp() as now,
        array(select distinct c.resource_id from claims c
               join resources r on r.business_id = c.business_id and r.id = c.resource_id and r.kind <> 'pool'
@@ -103,7 +136,8 @@ select s.id, s.program_id, s.starts_at, s.ends_at, s.max_capacity, p.active and 
        s.max_capacity - s.taken
        + coalesce((select sum(b.party_size) from bookings b
                     where b.business_id = s.business_id and b.schedule_id = s.id
-                      and b.state = 'held' and b.expires_at <= statement_timestamp()), 0)::integer as places_left
+                      and b.state in ('held', 'pending_payment')
+                      and b.expires_at <= statement_timestamp()), 0)::integer as places_left
   from program_schedules s
   join programs p on p.business_id = s.business_id and p.id = s.program_id
  where s.business_id = %(business_id)s and s.id = %(id)s;
@@ -115,7 +149,8 @@ on conflict (job) do update set finished_at = excluded.finished_at, runs = heart
 
 -- name: reservation_health
 select f.active, f.spent as expired_not_cleaned, f.oldest_seconds, f.held as held_last_day,
-       f.confirmed as confirmed_last_day, f.deviations as schedule_deviations,
+       f.confirmed as confirmed_last_day, f.awaiting as awaiting_payment, f.unpaid as unpaid_not_ended,
+       f.deviations as schedule_deviations,
        (select extract(epoch from statement_timestamp() - finished_at)::float8 from heartbeats
          where job = 'cleanup-reservations') as cleanup_age_seconds,
        (select extract(epoch from statement_timestamp() - finished_at)::float8 from heartbeats
@@ -123,7 +158,8 @@ select f.active, f.spent as expired_not_cleaned, f.oldest_seconds, f.held as hel
   from hold_figures() f;
 
 -- name: hold_figures
-select active, spent, sweep_lag_seconds, deviations, held, confirmed, expired, released from hold_figures();
+select active, spent, sweep_lag_seconds, awaiting, unpaid, deviations, held, confirmed, expired, released
+  from hold_figures();
 
 -- name: job_figures
 select job, extract(epoch from statement_timestamp() - finished_at)::float8 as age_seconds, runs, items

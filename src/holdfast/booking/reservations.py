@@ -31,6 +31,7 @@ from holdfast.booking.errors import (
     CapacityExceeded,
     CheckLater,
     IdempotencyKeyReused,
+    PaymentRequired,
     PaymentsUnavailable,
     ReservationNotFoundOrExpired,
     ScheduleStarted,
@@ -63,6 +64,7 @@ _refusals: dict[str, type[UserError]] = {
     "unknown_schedule": UnknownSchedule,
     "started": ScheduleStarted,
     "prepay": PaymentsUnavailable,
+    "payment_required": PaymentRequired,
 }
 
 
@@ -120,8 +122,8 @@ class Reservations:
     async def reserve(self, business_id: UUID, wish: Wish) -> Answer:
         """Hold a place, or book it at once when the wish names a guest; the answer may be a replayed one.
 
-        Raises SlotConflict, SlotNotOffered, CapacityExceeded, IdempotencyKeyReused and the other errors of this
-        capability; TryLater and OutcomeUnknown.
+        Raises SlotConflict, SlotNotOffered, CapacityExceeded, IdempotencyKeyReused, PaymentRequired for what cannot be
+        booked at once and the other errors of this capability; TryLater and OutcomeUnknown.
         """
         if wish.schedule_id is not None:
             request = await self._for_guest(business_id, wish, _request_of(wish))
@@ -129,6 +131,8 @@ class Reservations:
         for _ in range(_STALE_TRIES):
             try:
                 place = await self.find_place(business_id, wish)
+                if wish.guest is not None and place.service.due_minor:
+                    raise PaymentRequired
             except UserError:
                 # What is not offered any more may have been reserved with this very key while it was.
                 replayed = await self._replay(business_id, wish)
@@ -339,6 +343,7 @@ def _as_offered(request: Request, wish: Wish, place: Place) -> Request:
     request.notice_seconds = service.min_notice_minutes * 60
     request.horizon_seconds = service.max_horizon_days * 86_400
     request.ttl = min(wish.ttl_seconds or service.hold_minutes * 60, service.hold_minutes * 60)
+    request.due = service.due_minor
     return request
 
 
@@ -356,7 +361,7 @@ def place_in(snapshot: Snapshot, wish: Wish, terms: Terms = PUBLIC, unknown: Col
     service = snapshot.services.get(wish.service_id)
     if service is None or not service.active:
         raise UnknownService
-    if service.payment_policy == "prepay":
+    if terms.is_sale and service.due_minor and not snapshot.takes_payments:
         raise PaymentsUnavailable
     offering = snapshot.offering(service, wish.resource_id)
     if offering is None:

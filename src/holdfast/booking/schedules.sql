@@ -16,7 +16,8 @@ select s.id, s.starts_at as start, s.ends_at as "end", s.max_capacity,
   join programs p on p.business_id = s.business_id and p.id = s.program_id and p.active and p.slug = %(slug)s
   left join lateral (select sum(b.party_size)::integer as places from bookings b
                       where b.business_id = s.business_id and b.schedule_id = s.id
-                        and b.state = 'held' and b.expires_at <= statement_timestamp()) spent on true
+                        and b.state in ('held', 'pending_payment')
+                        and b.expires_at <= statement_timestamp()) spent on true
  where s.business_id = %(business_id)s and s.starts_at > statement_timestamp() and s.withdrawn is null
    and s.starts_at >= (select coalesce(%(from)s::timestamptz, '-infinity'))
    and s.starts_at < (select coalesce(%(to)s::timestamptz, 'infinity'))

@@ -14,7 +14,7 @@ from holdfast.availability.occurrences import occurrences
 from holdfast.availability.snapshots import Snapshot
 from holdfast.booking.admission import Answer, Request
 from holdfast.booking.bookings import Keyed, find_answer, keep_answer
-from holdfast.booking.errors import CheckLater, SlotConflict, SlotNotOffered, UnknownService
+from holdfast.booking.errors import CheckLater, PaymentRequired, SlotConflict, SlotNotOffered, UnknownService
 from holdfast.booking.reservations import (
     END_OF_TIMES,
     Place,
@@ -92,8 +92,8 @@ async def reserve_series(desk: Reservations, business_id: UUID, wish: SeriesWish
 
     Raises SlotConflict with all occurrences and with alternatives for the first that is taken, SlotNotOffered when
     nothing but the offer stands against it, CheckLater when only calendars that were not seen for too long do,
-    ValidationFailed, UnknownService, UnknownResource, PaymentsUnavailable, IdempotencyKeyReused; TryLater and
-    OutcomeUnknown.
+    ValidationFailed, UnknownService, UnknownResource, PaymentsUnavailable, PaymentRequired, IdempotencyKeyReused;
+    TryLater and OutcomeUnknown.
     """
     try:
         return await _reserve(desk, business_id, wish)
@@ -163,6 +163,8 @@ def _look_at(snapshot: Snapshot, wish: SeriesWish, unknown: Collection[UUID]) ->
     service = snapshot.services.get(wish.each.service_id)
     if service is None:
         raise UnknownService
+    if service.due_minor and snapshot.takes_payments:
+        raise PaymentRequired("This offering must be paid in advance, each time by itself: reserve and commit instead")
     lasts = service.duration_minutes * 60
     found = []
     for start in _starts(snapshot, wish):

@@ -4,8 +4,8 @@
 -- Makes a confirmed appointment without a reservation (B-14). p_request is an admission_request, of which id, schedule,
 -- or service, needs, days, the day, times and price, party, zone, locale, contact and nonce count. Capacity is decided as for
 -- everybody: by the same choice, the same seats and the same constraints; only p_ignores_busy looks past what an external
--- calendar blocks. The caller rolls back unless the outcome is booked. Outcomes: booked, refused, full (left), spent,
--- again, stale, unknown_schedule, prepay.
+-- calendar blocks. What others pay beforehand staff are paid in another way, so nothing is due. The caller rolls back unless
+-- the outcome is booked. Outcomes: booked, refused, full (left), spent, again, stale, unknown_schedule.
 -- Its reason was a text once: a former one beside its successor would make every call ambiguous.
 drop function if exists book_by_staff(uuid, jsonb, boolean, uuid, text);
 
@@ -46,10 +46,9 @@ begin
     if q.schedule is not null then
         v_outcome := case
             when v_program.active is not true or v_schedule.withdrawn is not null then 'unknown_schedule'
-            when v_program.payment_policy = 'prepay' then 'prepay'
             when v_schedule.taken + q.party > v_schedule.max_capacity then
                 case when exists (select from bookings b where b.business_id = p_business_id
-                                     and b.schedule_id = v_schedule.id and b.state = 'held'
+                                     and b.schedule_id = v_schedule.id and b.state in ('held', 'pending_payment')
                                      and b.expires_at <= v_now) then 'spent' else 'full' end end;
         q.starts := v_schedule.starts_at;
         q.ends := v_schedule.ends_at;

@@ -16,6 +16,8 @@ class Terms:
     in_hours: bool = True
     # That the calendars of whom it takes have been seen lately.
     in_sight: bool = True
+    # That what has to be paid beforehand can be.
+    is_sale: bool = True
 
     def lets_lead(self, hours: Hours, start: int, offering: Offering) -> bool:
         """Return whether a resource with these hours may lead an appointment that starts then."""
@@ -29,6 +31,8 @@ class Terms:
 
 
 PUBLIC = Terms()
-STAFF = Terms(as_offered=False, in_sight=False)
+# A client's who moves an appointment: it is paid already, or the other offering is not for whom has not paid.
+MOVING = Terms(is_sale=False)
+STAFF = Terms(as_offered=False, in_sight=False, is_sale=False)
 # An owner's, who says why.
-OVERRIDE = Terms(as_offered=False, in_hours=False, in_sight=False)
+OVERRIDE = Terms(as_offered=False, in_hours=False, in_sight=False, is_sale=False)

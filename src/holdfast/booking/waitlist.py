@@ -161,7 +161,7 @@ async def _check(tx: Transaction, wanted: Wanted) -> None:
     rows = await tx.rows(_SQL["service_waited_for"], {"business_id": tx.business_id, "id": wanted.service_id})
     if not rows:
         raise UnknownService
-    if rows[0]["is_prepaid"]:
+    if rows[0]["cannot_be_paid"]:
         raise PaymentsUnavailable
     if not await tx.value(_SQL["is_to_come"], {"at": wanted.end}):
         raise ValidationFailed.at("to", "is over")

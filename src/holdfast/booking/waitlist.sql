@@ -1,8 +1,10 @@
 -- The waitlist: who waits for a service within a window, or for places of a schedule.
 
 -- name: service_waited_for
-select payment_policy = 'prepay' as is_prepaid from services
- where business_id = %(business_id)s and id = %(id)s and active;
+select s.payment_policy = 'prepay' and s.price_minor > 0
+       and not exists (select from payment_accounts a where a.business_id = s.business_id and a.active) as cannot_be_paid
+  from services s
+ where s.business_id = %(business_id)s and s.id = %(id)s and s.active;
 
 -- name: schedule_waited_for
 select s.max_capacity, s.starts_at <= clock_timestamp() as has_started

@@ -61,7 +61,8 @@ language sql stable security definer set search_path = public, pg_temp as $$
       join bookings b on b.business_id = p_business_id and b.id = taken.booking_id
      where p_business_id = current_business()
        and event.ends_at > statement_timestamp() and b.ends_at > statement_timestamp()
-       and (b.state = 'confirmed' or b.state = 'held' and b.expires_at > statement_timestamp())
+       and (b.state = 'confirmed'
+            or b.state in ('held', 'pending_payment') and b.expires_at > statement_timestamp())
      order by b.id, event.starts_at, event.event_key
 $$;
 

@@ -42,6 +42,11 @@ class Program:
     rules: tuple[ProgramRule, ...]
     resource_ids: tuple[UUID, ...]
 
+    @property
+    def place_due_minor(self) -> int | None:
+        """Return what has to be paid for each place before it is confirmed; None when nothing has to be."""
+        return self.price_minor if self.payment_policy == "prepay" and self.price_minor > 0 else None
+
 
 async def programs_of(tx: Transaction) -> list[Program]:
     """Return every program of the business, active or not, in the order in which they were made."""

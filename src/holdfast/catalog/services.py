@@ -43,6 +43,11 @@ class Service:
     active: bool
     requirements: tuple[tuple[UUID, ...], ...]
 
+    @property
+    def due_minor(self) -> int | None:
+        """Return what has to be paid before a booking is confirmed; None when nothing has to be."""
+        return self.price_minor if self.payment_policy == "prepay" and self.price_minor > 0 else None
+
     def resource_ids(self) -> list[UUID]:
         """Return every resource that an appointment may take, whatever it is needed for."""
         return [resource_id for need in self.requirements for resource_id in need]
