@@ -21,6 +21,7 @@ HOMES = {
     "whenever": {"availability/"},
     "zoneinfo": {"availability/"},
     "icalendar": {"availability/ics/", "calendars/feeds.py", "calendars/own_files.py"},
+    "stripe": {"payments/stripe.py", "payments/stripe_http.py"},
     "argon2": {"identity/passwords.py"},
     "authlib": {"calendars/google_oauth.py"},
     "tomllib": {"business_files/", "kernel/columns.py", "moderation/triggers.py"},

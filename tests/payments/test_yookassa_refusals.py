@@ -13,10 +13,10 @@ from calendars.http_servers import Reply, Server
 from holdfast.payments.port import Busy, NoSuchObject, ProviderError, Refused, Unauthorized, Unknown
 from holdfast.payments.states import PaymentState
 from holdfast.payments.yookassa import YooKassa
+from payments.faults import Cut
 from payments.yookassa.adapter import ROUBLES, opened, refund_of, wish_of
 from payments.yookassa.errors import YooKassaError
 from payments.yookassa.fake import FakeYooKassa
-from payments.yookassa.faults import Cut
 
 ID = "2d9b1c5e-000f-5000-8000-1b2f3c4d5e6f"
 SINCE = datetime(2027, 3, 1, tzinfo=UTC)

@@ -49,3 +49,9 @@ class TooManyWebhookSecrets(UserError):
 
     code, status = "too_many_webhook_secrets", 409
     message = "There are five webhook secrets already; drop the older ones first"
+
+
+class InvalidSignature(UserError):
+    """A notice that its provider has not signed with a secret of the business, or not in the last minutes."""
+
+    code, status, message = "invalid_signature", 400, "The signature of this notice is not valid"

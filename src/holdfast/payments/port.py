@@ -131,6 +131,15 @@ class Busy(Unknown):
     code = "busy"
 
 
+class Replayed(Unknown):
+    """It gives the failure of an earlier call with this key once more, and will do so for as long as it knows the key.
+
+    What was asked may have been done. A look at what has become of it follows, and then, if need be, another key.
+    """
+
+    code = "replayed"
+
+
 class Refused(ProviderError):
     """It refuses what was asked; the same again would be refused again. `reason` is its word for it."""
 

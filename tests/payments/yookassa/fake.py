@@ -21,8 +21,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from calendars.http_servers import Asked, Reply, Server
+from payments.faults import Cut, Faults
 from payments.yookassa.errors import Json, YooKassaError, refused
-from payments.yookassa.faults import Cut, Faults
 from payments.yookassa.shop import Shop
 from payments.yookassa.webhooks import Webhooks
 
@@ -43,7 +43,7 @@ class FakeYooKassa:
         self.url = ""
         self.shop_id = str(100_000 + secrets.randbelow(900_000))
         self.secret = f"test_{secrets.token_urlsafe(32)}"
-        self.faults = Faults()
+        self.faults = Faults(YooKassaError)
         self.shop = Shop(self.shop_id, self.now)
         self.webhooks = Webhooks(self.shop)
         # What was asked, in order.

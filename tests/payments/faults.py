@@ -1,9 +1,8 @@
 """What goes wrong: errors instead of answers, connections that are cut, answers that are held back."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event, Lock
-
-from payments.yookassa.errors import YooKassaError
 
 # Nothing waits for ever, also when a test has failed.
 _LONGEST_SECONDS = 60
@@ -39,17 +38,19 @@ class Faults:
     """The faults that are to come, each before or after what the call does.
 
     Calls are payments.create, payments.capture, payments.cancel, payments.get, payments.list, refunds.create,
-    refunds.get, refunds.list and me. A fault waits for those whose name begins with `only`: all, when it is empty.
+    refunds.get, refunds.list, and me or account and balance. A fault waits for those whose name begins with `only`: all,
+    when it is empty. `of_status` gives the provider's error for a status.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, of_status: Callable[[int], Exception]) -> None:
+        self._of_status = of_status
         self._waiting: list[_Fault] = []
         self._gates: list[Gate] = []
         self._lock = Lock()
 
-    def fail(self, error: int | YooKassaError | Cut, *, only: str = "", after: bool = False, times: int = 1) -> None:
+    def fail(self, error: int | Exception, *, only: str = "", after: bool = False, times: int = 1) -> None:
         """Answer the next calls with an error or its status, before or after they have done what they are to do."""
-        raised = YooKassaError(error) if isinstance(error, int) else error
+        raised = self._of_status(error) if isinstance(error, int) else error
         with self._lock:
             self._waiting.append(_Fault(only, after, times, raised))
 
