@@ -18,6 +18,7 @@ from holdfast.kernel.database import Database
 from holdfast.kernel.embedded import EmbeddedPostgres
 from holdfast.kernel.migrate import migrate
 from holdfast.kernel.privacy import Keyring
+from holdfast.payments.settings import PaymentSettings
 from leaks.capture import RUN, judge, listening
 from leaks.databases import dump, guard_database
 
@@ -30,6 +31,9 @@ MASTER_KEY = bytes.fromhex("11" * 32)
 # The one that the shared server asks of its scheduler.
 CRON_SECRET = "a cron secret"  # noqa: S105  of the tests
 
+
+# Where no provider of payments is: a server that is asked to try something out asks nobody.
+NO_PROVIDERS = PaymentSettings(yookassa_api_url="http://127.0.0.1:9/v3", stripe_api_url="http://127.0.0.1:9")
 
 # With which tests seal: theirs, and that of those who open the application by themselves.
 MASTER_KEYS = (MASTER_KEY, bytes(32))
@@ -137,6 +141,8 @@ def server(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory)
         **os.environ,
         "HOLDFAST_MASTER_KEY": MASTER_KEY.hex(),
         "HOLDFAST_PUBLIC_WRITES_PER_MINUTE": "0",
+        "HOLDFAST_YOOKASSA_API_URL": NO_PROVIDERS.yookassa_api_url,
+        "HOLDFAST_STRIPE_API_URL": NO_PROVIDERS.stripe_api_url,
         "CRON_SECRET": CRON_SECRET,
     }
     command = [sys.executable, "-m", "holdfast", "serve", "--dsn", dsn, "--port", "0", "--demo", "--json"]

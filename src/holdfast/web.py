@@ -73,7 +73,10 @@ from holdfast.kernel.publication import Publication, folder_of_supervisor
 from holdfast.moderation import public_web as questions_web
 from holdfast.moderation import staff_web as moderation_web
 from holdfast.moderation.tokens import QuestionTokens
+from holdfast.payments import accounts_web as payment_accounts_web
 from holdfast.payments import measures as payment_measures
+from holdfast.payments.openings import openings as payment_openings
+from holdfast.payments.providers import Providers as PaymentProviders
 from holdfast.people import web as people_web
 
 if TYPE_CHECKING:
@@ -151,7 +154,7 @@ def handlers(settings: config.Settings) -> list[HTTPRouteHandler]:
     routes += login_web.handlers + users_web.handlers + consents_web.handlers
     routes += questions_web.handlers + moderation_web.handlers
     routes += leads_public_web.handlers + leads_web.handlers + links_web.handlers
-    routes += calendars_web.handlers + google_web.handlers
+    routes += calendars_web.handlers + google_web.handlers + payment_accounts_web.handlers
     if settings.cron_secret is not None:
         routes.append(health.cleanup_reservations)
     if settings.bench_routes:
@@ -197,6 +200,7 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
         app.state.tenancy = Tenancy(database, settings.default_business)
         app.state.entrance = _entrance(settings, database, master_key)
         app.state.providers = Providers(openings(settings.calendars, database))
+        app.state.payment_providers = PaymentProviders(payment_openings(settings.payments))
         app.state.question_tokens = QuestionTokens(master_key)
         app.state.write_limits = WriteLimits(
             database,
@@ -234,6 +238,7 @@ def _known(settings: config.Settings, routes: list[HTTPRouteHandler]) -> dict[st
         "cron_secret": settings.cron_secret,
         "stage": Stage(settings.stage),
         "calendars": settings.calendars,
+        "payment_settings": settings.payments,
     }
 
 

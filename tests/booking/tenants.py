@@ -13,6 +13,7 @@ import psycopg
 
 from booking.documented import check_answer
 from booking.staffed import bearer, make_key
+from conftest import NO_PROVIDERS
 from holdfast import config, web
 from holdfast.identity import businesses
 from holdfast.identity.permissions import Role
@@ -75,7 +76,8 @@ class Tenant:
 @asynccontextmanager
 async def application(app_uri: str, admin_uri: str, master_key: bytes, **more: Any) -> AsyncIterator[httpx.AsyncClient]:
     """Open the application in this process, with more settings; its every answer is checked against OpenAPI."""
-    app = web.build(config.Settings(dsn=admin_uri, master_key=master_key, **more), app_uri)
+    settings = {"dsn": admin_uri, "master_key": master_key, "payments": NO_PROVIDERS, **more}
+    app = web.build(config.Settings(**settings), app_uri)
     opened, done = asyncio.Event(), asyncio.Event()
 
     async def live() -> None:

@@ -66,6 +66,8 @@ class Permission(StrEnum):
     READ_CALENDARS = "read_calendars"
     # Whoever connects an account lets this server read it and write to it.
     CONNECT_CALENDARS = "connect_calendars"
+    # Whoever connects an account says where the money of the business goes.
+    CONNECT_PAYMENTS = "connect_payments"
 
 
 P = Permission

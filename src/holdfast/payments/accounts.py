@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from holdfast.identity import businesses
+from holdfast.kernel.attention import settle
 from holdfast.kernel.audit import Actor, record
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.errors import NotFound
@@ -20,6 +21,7 @@ from holdfast.kernel.privacy import TenantKeys
 from holdfast.kernel.sql import load
 from holdfast.payments.errors import AccountNotMeant, TooManyWebhookSecrets
 from holdfast.payments.port import AccountFacts, ProviderName
+from holdfast.payments.tasks import ACCOUNT_UNAUTHORIZED
 
 _SQL = load("holdfast.payments", "accounts.sql")
 
@@ -124,6 +126,7 @@ async def connect(tx: Transaction, wanted: Account, facts: AccountFacts, actor: 
     action = "connect" if before is None or not before.active else "rotate"
     state = None if before is None else _state(before)
     await record(tx, ACCOUNT, account.id, action, actor, before=state, after=_state(account))
+    await _go_on(tx, account.id)
     return await find_account(tx, account.id)
 
 
@@ -175,6 +178,13 @@ async def _deactivate(tx: Transaction, account: Account, actor: Actor) -> None:
     await tx.run(_SQL["deactivate_account"], {"business_id": tx.business_id, "id": account.id})
     gone = replace(account, active=False)
     await record(tx, ACCOUNT, account.id, "disconnect", actor, before=_state(account), after=_state(gone))
+
+
+async def _go_on(tx: Transaction, account_id: UUID) -> None:
+    """Have everything done now that has waited for an account, and tell the inbox."""
+    for statement in ("ask_again", "refund_again", "compare_again"):
+        await tx.run(_SQL[statement], {"business_id": tx.business_id, "id": account_id})
+    await settle(tx, ACCOUNT_UNAUTHORIZED, account_id)
 
 
 def _with_newest(known: Sequence[str], *newest: str) -> tuple[str, ...]:

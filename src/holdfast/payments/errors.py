@@ -1,6 +1,7 @@
 """What can go wrong about money."""
 
 from holdfast.kernel.errors import UserError
+from holdfast.payments.port import ProviderError, Refused, Unauthorized, Unknown
 
 
 class DuplicatePayment(UserError):
@@ -55,3 +56,37 @@ class InvalidSignature(UserError):
     """A notice that its provider has not signed with a secret of the business, or not in the last minutes."""
 
     code, status, message = "invalid_signature", 400, "The signature of this notice is not valid"
+
+
+class PaymentCredentialsRefused(UserError):
+    """The provider does not let us in with this secret."""
+
+    code, status = "payment_credentials_refused", 422
+    message = "The provider does not accept this key; look it up in your account there"
+
+
+class PaymentProviderUnreachable(UserError):
+    """The provider does not answer, or asks for patience; nothing was stored."""
+
+    code, status = "payment_provider_unreachable", 503
+    message = "The provider does not answer; nothing was changed, try again in a minute"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Tell when to come back, in seconds."""
+        return {"Retry-After": "60"}
+
+
+class PaymentAccountRefused(UserError):
+    """The provider knows us and refuses to tell whose account it is; `details.reason` is its word for why."""
+
+    code, status, message = "payment_account_refused", 422, "The provider refuses this account"
+
+
+def told(error: ProviderError) -> UserError:
+    """Return what a provider has said no with as an error for whoever connects an account."""
+    if isinstance(error, Unauthorized):
+        return PaymentCredentialsRefused()
+    if isinstance(error, Unknown):
+        return PaymentProviderUnreachable()
+    return PaymentAccountRefused(details={"reason": error.reason if isinstance(error, Refused) else error.code})
