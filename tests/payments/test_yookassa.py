@@ -1,5 +1,6 @@
 """YooKassa through our adapter, from a wish to money that went back."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -161,13 +162,23 @@ async def test_a_lost_answer_is_asked_for_with_the_same_key(yookassa: FakeYooKas
         assert [each["id"] for each in yookassa.payments()] == [payment.id]
 
 
+async def test_a_wish_in_other_words_is_the_same_wish(yookassa: FakeYooKassa) -> None:
+    """A creation that is repeated with another way back, or name, makes no second payment, nor a failure (payments 7)."""
+    async with opened(yookassa) as adapter:
+        wish = wish_of()
+        made = await adapter.create(wish)
+        again = replace(wish, return_url="https://www.practice.test/paid", description="A renamed practice")
+        assert await adapter.create(again) == made
+        assert len(yookassa.payments()) == 1
+
+
 async def test_a_key_is_not_used_for_something_else(yookassa: FakeYooKassa) -> None:
-    """The same key with another amount is refused, and makes nothing (payments 7)."""
+    """A key that has made somebody else's payment is refused, and makes nothing (payments 7)."""
     async with opened(yookassa) as adapter:
         wish = wish_of()
         await adapter.create(wish)
         with pytest.raises(Refused) as refused:
-            await adapter.create(replace(wish, amount=Money(1, "RUB")))
+            await adapter.create(wish_of(key=wish.key))
         assert refused.value.reason == "invalid_request_idempotence_key"
         assert len(yookassa.payments()) == 1
 
@@ -204,6 +215,16 @@ async def test_one_that_money_may_come_of_is_found_before_one_that_is_over(yooka
         found = await adapter.find(wish, began)
         assert found is not None
         assert found.state is PaymentState.CANCELLED
+
+
+async def test_a_payment_is_found_when_their_clock_is_behind(yookassa: FakeYooKassa) -> None:
+    """A payment that was made before our time by their clock is found all the same (payments 7)."""
+    async with opened(yookassa) as adapter:
+        wish = wish_of()
+        began = yookassa.now()
+        yookassa.advance(minutes=-30)
+        made = await adapter.create(wish)
+        assert await adapter.find(wish, began) == made
 
 
 async def test_a_payment_is_found_by_all_its_names(yookassa: FakeYooKassa) -> None:
@@ -243,7 +264,8 @@ async def test_the_account_is_told(yookassa: FakeYooKassa) -> None:
 async def test_what_is_not_there_is_not_found(yookassa: FakeYooKassa) -> None:
     """An id that the provider does not know, or that is none, is no such object (P-7)."""
     async with opened(yookassa) as adapter:
-        for remote_id in ("2d000000-000f-5000-8000-000000000000", "..", "", "a/b", "x" * 65):
+        unknown = "2d000000-000f-5000-8000-000000000000"
+        for remote_id in (unknown, "..", "", "a/b", "x" * 65):
             for call in (
                 adapter.read(remote_id),
                 adapter.read_refund(remote_id),
@@ -253,6 +275,8 @@ async def test_what_is_not_there_is_not_found(yookassa: FakeYooKassa) -> None:
             ):
                 with pytest.raises(NoSuchObject):
                     await call
+    # Nobody was asked for what is no id.
+    assert [call.path for call in yookassa.calls if unknown not in call.path] == []
 
 
 async def test_a_long_description_is_cut(yookassa: FakeYooKassa) -> None:
@@ -260,6 +284,15 @@ async def test_a_long_description_is_cut(yookassa: FakeYooKassa) -> None:
     async with opened(yookassa) as adapter:
         made = await adapter.create(wish_of(description="П" * 200))
         assert yookassa.payment(made.id)["description"] == "П" * 128
+
+
+async def test_the_pages_of_the_provider_speak_as_the_client_does(yookassa: FakeYooKassa) -> None:
+    """A language that the provider has is asked for, and another one is left to it (P-3)."""
+    async with opened(yookassa) as adapter:
+        for locale in ("ru", "en", "de", None):
+            await adapter.create(replace(wish_of(), locale=locale))
+    asked = [json.loads(call.body)["confirmation"].get("locale") for call in yookassa.calls]
+    assert asked == ["ru_RU", "en_US", None, None]
 
 
 async def test_the_amount_is_exact_to_the_last_unit(yookassa: FakeYooKassa) -> None:

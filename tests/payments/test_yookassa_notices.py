@@ -70,6 +70,7 @@ def test_what_is_no_notification_is_refused(body: bytes) -> None:
         {"type": "event"},
         {"event": "payment"},
         {"event": "payment.succeeded\n"},
+        {"event": "\npayment.succeeded"},
         {"event": "payment." + "x" * 41},
         {"event": 1},
         {"object": ID},

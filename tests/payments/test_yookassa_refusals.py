@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -70,7 +71,7 @@ async def test_a_provider_that_hangs_is_left(yookassa: FakeYooKassa, monkeypatch
     async with opened(yookassa) as adapter:
         wish = wish_of()
         gate = yookassa.faults.hold(only="payments.create", after=True)
-        with pytest.raises(Unknown):
+        with pytest.raises(Unknown, match=r"^TimeoutError$"):
             await adapter.create(wish)
         gate.released.set()
         assert (await adapter.create(wish)).id == yookassa.payments()[0]["id"]
@@ -124,13 +125,25 @@ async def test_a_refusal_names_the_member_and_quotes_nothing(yookassa: FakeYooKa
         assert refused.value.__cause__ is None
 
 
+@pytest.mark.parametrize("parameter", [None, "", "a" * 100, "сумма", "_a_", "amount[0].value", "amount\nvalue"])
+async def test_a_reason_is_a_word(yookassa: FakeYooKassa, parameter: str | None) -> None:
+    """Whatever they call it, the reason of a refusal is a word that the book of payments takes (P-8)."""
+    async with opened(yookassa) as adapter:
+        yookassa.faults.fail(YooKassaError(400, "Wrong", parameter))
+        with pytest.raises(Refused) as refused:
+            await adapter.create(wish_of())
+        assert re.fullmatch("[a-z][a-z0-9_]{0,63}", refused.value.reason)
+        assert refused.value.reason.startswith("invalid_request")
+
+
 @pytest.mark.parametrize(
     "reply",
     [
         Reply(404, {"content-type": "text/html"}, b"<html>not found</html>"),
         Reply(404, {}, json.dumps({"error": "no such route"}).encode()),
         Reply(400, {}, b""),
-        Reply(302, {"location": "https://elsewhere.test/"}, b""),
+        Reply(409, {}, json.dumps({"type": "error", "code": "conflict"}).encode()),
+        Reply(302, {"location": "/elsewhere"}, b""),
         Reply(204),
         Reply(201, {}, json.dumps(PAYMENT).encode()),
         Reply(200, {}, b"<html>welcome</html>"),
@@ -202,6 +215,19 @@ async def test_a_list_that_does_not_end_is_unknown() -> None:
         for asking in (lambda adapter: adapter.find(wish_of(), SINCE), lambda adapter: adapter.refunds_of(ID)):
             with pytest.raises(Unknown, match="does not end"):
                 await _asked(server.address, asking)
+        # The second page begins where the first one began.
+        assert len(server.asked) == 4
+
+
+async def test_a_list_is_read_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list that goes on and on is given up, not taken for one without our payment (payments 7)."""
+    monkeypatch.setattr("holdfast.payments.yookassa._MOST_PAGES", 3)
+
+    cursors = map(str, range(100))
+    with Server(lambda _: _json({"type": "list", "items": [], "next_cursor": next(cursors)})).running() as server:
+        with pytest.raises(Unknown, match="does not end"):
+            await _asked(server.address, lambda adapter: adapter.find(wish_of(), SINCE))
+        assert len(server.asked) == 3
 
 
 async def test_what_others_have_made_does_not_stop_a_list() -> None:

@@ -48,6 +48,9 @@ _PAGE_SIZE: Final = 100
 _MOST_PAGES: Final = 1_000
 # Their clock may be behind ours.
 _CLOCKS_DIFFER: Final = timedelta(hours=1)
+_KEYS_ARE_KEPT: Final = timedelta(hours=24)
+# A key that has come with another request before.
+_KEY_IS_TAKEN: Final = "invalid_request_idempotence_key"
 
 
 class YooKassa:
@@ -66,7 +69,10 @@ class YooKassa:
         return AccountFacts(me.account_id, me.test)
 
     async def create(self, wish: Wish) -> RemotePayment:
-        """Make a payment in two steps: the money is set aside until we capture it."""
+        """Make a payment in two steps: the money is set aside until we capture it.
+
+        The payment that the key has made is returned also when the wish has come in other words since.
+        """
         confirmation = {"type": "redirect", "return_url": wish.return_url}
         if wish.locale in _LOCALES:
             confirmation["locale"] = _LOCALES[wish.locale]
@@ -77,7 +83,15 @@ class YooKassa:
             "description": wish.description[:_DESCRIPTION_CHARACTERS],
             "metadata": {name: str(getattr(wish.names, name)) for name in _Names.__struct_fields__},
         }
-        return _payment(await self._api.post(_Payment, "payments", key=wish.key, body=body))
+        try:
+            return _payment(await self._api.post(_Payment, "payments", key=wish.key, body=body))
+        except Refused as refused:
+            made = (
+                await self.find(wish, datetime.now(UTC) - _KEYS_ARE_KEPT) if refused.reason == _KEY_IS_TAKEN else None
+            )
+            if made is None:
+                raise
+            return made
 
     async def read(self, remote_id: str) -> RemotePayment:
         """Return a payment as it is now."""
@@ -86,7 +100,7 @@ class YooKassa:
     async def find(self, wish: Wish, since: datetime) -> RemotePayment | None:
         """Return the payment that carries the names of a wish, by looking through all since an hour before that time.
 
-        One of which money may come goes before one that was cancelled.
+        One of which money may come goes before one that was cancelled. Raises Unknown when there are more than 100,000.
         """
         cancelled = None
         async with aclosing(self.payments_since(since - _CLOCKS_DIFFER)) as payments:

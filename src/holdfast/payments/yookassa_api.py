@@ -26,6 +26,8 @@ _EXCHANGE_SECONDS: Final = 30.0
 _KEY: Final = re.compile(rf"[!-~]{{1,{MOST_KEY_CHARACTERS}}}")
 # Their ids; anything else would be another address.
 _ID: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
+# After any other answer of theirs than success it is not sure that nothing was done.
+_REFUSALS: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 _NO_LETTERS: Final = re.compile(r"[^a-z0-9]+")
 
 Query = Mapping[str, str | int]
@@ -148,7 +150,7 @@ def _error_of(answer: httpx2.Response, body: bytes, *, of_object: bool) -> Excep
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return Busy(f"status {status}", retry_after)
     in_their_words = error.type == "error" and error.code != ""
-    if not in_their_words or not 400 <= status < 500 or status == HTTPStatus.REQUEST_TIMEOUT:
+    if not in_their_words or status not in _REFUSALS:
         return Unknown(f"status {status}", retry_after)
     if status == HTTPStatus.NOT_FOUND and of_object:
         return NoSuchObject(f"status {status}")

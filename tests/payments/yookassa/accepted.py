@@ -55,7 +55,9 @@ def _check_members(body: Any, known: set[str]) -> None:
     if not isinstance(body, dict):
         raise refused("body", "Has to be an object")
     for name in body.keys() - known:
-        raise refused(name, "Unknown parameter")
+        # The official package sends a few that are empty.
+        if body[name] not in (None, [], {}):
+            raise refused(name, "Unknown parameter")
     description = body.get("description", "-")
     if not isinstance(description, str) or not 1 <= len(description) <= 128:
         raise refused("description", "Has to be 1 to 128 characters")
