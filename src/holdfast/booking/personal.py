@@ -46,13 +46,18 @@ async def told_of(tx: Transaction, whom: Handles) -> dict[str, list[dict[str, An
     return {"bookings": bookings, "waitlist": waits}
 
 
+async def lock_forgettable(tx: Transaction, whom: Handles) -> list[UUID]:
+    """Return the bookings of a person that can be forgotten, locked until the transaction ends."""
+    return [row["id"] for row in await tx.rows(_SQL["lock_bookings_of"], _values(tx, whom))]
+
+
 async def forget(tx: Transaction, whom: Handles, actor: Actor) -> dict[str, int]:
     """Take contact, note, intake form and reasons from the bookings of a person, and their requests from the waitlist.
 
     Time, state, price and history stay, and so do appointments that are expected: they may have been made just now.
     Whoever still has the token of a forgotten booking, or of its series, opens nothing with it.
     """
-    ids = [row["id"] for row in await tx.rows(_SQL["lock_bookings_of"], _values(tx, whom))]
+    ids = await lock_forgettable(tx, whom)
     for booking in await find_all(tx, ids):
         values = {"business_id": tx.business_id, "id": booking.id, "nonce": new_nonce()}
         await tx.run(_SQL["forget_contact"], values)

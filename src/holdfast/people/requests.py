@@ -18,6 +18,7 @@ from holdfast.kernel.database import Transaction
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.privacy import Handles
 from holdfast.moderation import personal as questions
+from holdfast.payments import personal as payments
 from holdfast.people.errors import PersonHasAppointments, StillSealing
 
 KIND = "privacy_request"
@@ -33,7 +34,8 @@ class Part(Protocol):
         """Forget a person; return how many rows of each kind that concerned. Repeated, it finds nothing."""
 
 
-PARTS: tuple[Part, ...] = (bookings, questions, leads)
+# Payments before bookings, which forget whose they were.
+PARTS: tuple[Part, ...] = (payments, bookings, questions, leads)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,179 @@
+"""What people may ask about their payments: told with all that goes with them, forgotten but for what accounts need."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+import pytest_asyncio
+
+from booking.opened import Practice, open_practice
+from holdfast.booking.contacts import Guest
+from holdfast.crm.contacts import Contact
+from holdfast.kernel.audit import Actor
+from holdfast.kernel.database import Transaction
+from holdfast.kernel.embedded import EmbeddedPostgres
+from holdfast.kernel.ids import new_id
+from holdfast.payments.ledger import record_payment, record_webhook_event
+from holdfast.payments.port import ProviderName
+from holdfast.people import requests
+
+OWNER = Actor.staff(new_id())
+ADDRESS = "https://pay.example.org/checkout?orderId=dolerite"
+BODY = '{"object": {"payment_method": {"title": "Bank card of a gardener"}}}'
+
+
+@pytest_asyncio.fixture
+async def practice(postgres: EmbeddedPostgres, own_database: str) -> AsyncIterator[Practice]:
+    """A business with one practitioner, in a database of its own: money is made up here that no provider has."""
+    async with open_practice(postgres.uri(user="holdfast_app", database=own_database)) as opened:
+        await opened.add_resource("ana")
+        await opened.add_service("talk", ["ana"])
+        yield opened
+
+
+@pytest.fixture
+def email() -> str:
+    """The address of somebody."""
+    return f"guest-{uuid4().hex}@example.org"
+
+
+class Payer:
+    """Somebody with a cancelled booking that was paid and given back in part, and what the provider has told of it."""
+
+    def __init__(self, practice: Practice, admin_uri: str) -> None:
+        self.practice = practice
+        self.admin_uri = admin_uri
+        self.database = practice.desk.database
+        self.remote = uuid4().hex
+        self.payment = self.booking = UUID(int=0)
+        self.events: dict[str, UUID] = {}
+
+    async def pay(self, email: str) -> None:
+        """Book, pay, cancel, and be given half of it back."""
+        self.booking = (await self.practice.reserve("talk", guest=Guest(email))).made().id
+        await self.practice.cancel(self.booking)
+
+        async def work(tx: Transaction) -> None:
+            self.payment = await record_payment(
+                tx,
+                booking_id=self.booking,
+                provider=ProviderName.YOOKASSA,
+                account="shop",
+                provider_key=self.remote,
+                provider_payment_id=f"p-{self.remote}",
+                amount_minor=500_00,
+                currency="EUR",
+            )
+            keys = await tx.keys()
+            for kind, remote in (("payment.succeeded", "p"), ("refund.succeeded", "r"), ("payment.canceled", "p")):
+                self.events[kind] = await record_webhook_event(
+                    tx,
+                    provider=ProviderName.YOOKASSA,
+                    event_id=f"{kind}:{self.remote}",
+                    kind=kind,
+                    object_id=f"{remote}-{self.remote}",
+                    body=BODY,
+                )
+            await tx.run(
+                "update payments set confirmation = %(sealed)s, next_attempt_at = null where id = %(id)s",
+                {"sealed": keys.seal("payments.confirmation", self.payment, ADDRESS), "id": self.payment},
+            )
+
+        await self.database.run(self.practice.business_id, work)
+        self.sql(
+            "update payments set state = 'succeeded', captured_minor = amount_minor, captured_at = now(), pays = true,"
+            " fee_minor = 25000, refunded_minor = 25000 where id = %s",
+            self.payment,
+        )
+        self.sql(
+            "insert into refunds (business_id, id, payment_id, cause, provider_key, provider_refund_id, state, amount_minor,"
+            " currency, next_attempt_at) values (%s, %s, %s, 'policy', %s, %s, 'succeeded', 25000, 'EUR', null)",
+            *(self.practice.business_id, new_id(), self.payment, f"refund {self.remote}", f"r-{self.remote}"),
+        )
+        self.sql(
+            "update webhook_events set processed_at = now() where id = any(%s)",
+            [self.events["payment.succeeded"], self.events["refund.succeeded"]],
+        )
+
+    def sql(self, statement: str, *values: object) -> None:
+        """Run a statement as administrator, past the product."""
+        with psycopg.connect(self.admin_uri) as connection:
+            connection.execute(statement.encode(), values)
+
+    async def bodies(self) -> dict[str, str]:
+        """Return what is kept of the provider's messages."""
+        async with self.database.transaction(self.practice.business_id) as tx:
+            keys = await tx.keys()
+            rows = await tx.rows(
+                "select id, type, body from webhook_events where id = any(%s)", [list(self.events.values())]
+            )
+            return {row["type"]: keys.open("webhook_events.body", row["id"], bytes(row["body"])) for row in rows}
+
+
+Paying = Callable[[str], Awaitable[Payer]]
+
+
+@pytest.fixture
+def paid(practice: Practice, postgres: EmbeddedPostgres, own_database: str) -> Paying:
+    """Let somebody have paid."""
+
+    async def pay(email: str) -> Payer:
+        payer = Payer(practice, postgres.uri(database=own_database))
+        await payer.pay(email)
+        return payer
+
+    return pay
+
+
+async def test_a_person_is_told_what_they_have_paid(practice: Practice, paid: Paying, email: str) -> None:
+    """A person is told of each payment for a booking of theirs: how much was taken, given back and kept; and nothing of
+    other people's (D-8, P-9).
+    """
+    payer = await paid(email)
+    await paid(f"other-{email}")
+    async with practice.desk.database.transaction(practice.business_id) as tx:
+        [told] = (await requests.tell(tx, Contact(email=email), OWNER)).parts["payments"]
+    assert (told["id"], told["bookingId"], told["providerPaymentId"]) == (
+        payer.payment,
+        payer.booking,
+        f"p-{payer.remote}",
+    )
+    amounts = {name: told[name] for name in ("amountMinor", "capturedMinor", "refundedMinor", "keptMinor", "currency")}
+    assert amounts == {
+        "amountMinor": 500_00,
+        "capturedMinor": 500_00,
+        "refundedMinor": 250_00,
+        "keptMinor": 250_00,
+        "currency": "EUR",
+    }
+    [refund] = told["refunds"]
+    assert (refund["status"], refund["cause"], refund["amountMinor"]) == ("succeeded", "policy", 250_00)
+
+
+async def test_a_forgotten_person_leaves_money_without_a_name(practice: Practice, paid: Paying, email: str) -> None:
+    """After an erasure the rows of money are as before and nobody's; where the person paid and what the provider has told
+    of it are gone, but for what nobody has looked at yet; other people's stay (D-8, payments 20).
+    """
+    payer = await paid(email)
+    other = await paid(f"other-{email}")
+    async with practice.desk.database.transaction(practice.business_id) as tx:
+        before = await tx.rows(ROWS, [payer.payment])
+        counts = (await requests.forget(tx, Contact(email=email), OWNER)).parts
+    assert (counts["payments"], counts["bookings"]) == (1, 1)
+    async with practice.desk.database.transaction(practice.business_id) as tx:
+        assert await tx.rows(ROWS, [payer.payment]) == before
+        assert (await requests.tell(tx, Contact(email=email), OWNER)).parts["payments"] == []
+        kept = {
+            row["id"]: row["confirmation"] is not None for row in await tx.rows("select id, confirmation from payments")
+        }
+    assert kept == {payer.payment: False, other.payment: True}
+    assert await payer.bodies() == {"payment.succeeded": "{}", "refund.succeeded": "{}", "payment.canceled": BODY}
+    assert set((await other.bodies()).values()) == {BODY}
+
+
+ROWS = (
+    "select p.id, p.booking_id, p.state, p.amount_minor, p.captured_minor, p.refunded_minor, p.fee_minor,"
+    " p.provider_payment_id, r.amount_minor as given_back, r.state as refund"
+    " from payments p join refunds r on r.payment_id = p.id where p.id = %s"
+)
