@@ -77,6 +77,7 @@ from holdfast.payments import accounts_web as payment_accounts_web
 from holdfast.payments import measures as payment_measures
 from holdfast.payments.openings import openings as payment_openings
 from holdfast.payments.providers import Providers as PaymentProviders
+from holdfast.payments.till import PaymentTill
 from holdfast.people import web as people_web
 
 if TYPE_CHECKING:
@@ -201,6 +202,7 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
         app.state.entrance = _entrance(settings, database, master_key)
         app.state.providers = Providers(openings(settings.calendars, database))
         app.state.payment_providers = PaymentProviders(payment_openings(settings.payments))
+        app.state.till = PaymentTill(database, app.state.payment_providers, settings.payments.public_url)
         app.state.question_tokens = QuestionTokens(master_key)
         app.state.write_limits = WriteLimits(
             database,
@@ -208,16 +210,13 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
             per_client=settings.public_writes_per_minute,
             per_business=settings.business_writes_per_minute,
         )
-        # Requests leave hardly any cycles behind; looking for them among everything that was loaded once makes the
-        # slowest answers ten times slower than the others.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 50, 50)
+        _collect_seldom()
         try:
             async with app.state.publication.kept(), app.state.reservations.events.kept():
                 yield
         finally:
-            for part in (admission, app.state.health_database, database, *([tracing] if tracing else ())):
+            parts = (app.state.till, admission, app.state.health_database, database, *([tracing] if tracing else ()))
+            for part in parts:
                 await part.close()
 
     return Litestar(
@@ -229,6 +228,16 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
         openapi_config=None,
         state=State(_known(settings, routes)),
     )
+
+
+def _collect_seldom() -> None:
+    """Look for cycles seldom, and never among what was loaded once.
+
+    Requests leave hardly any behind; looking for them makes the slowest answers ten times slower than the others.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 50)
 
 
 def _known(settings: config.Settings, routes: list[HTTPRouteHandler]) -> dict[str, Any]:

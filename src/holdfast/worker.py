@@ -29,6 +29,10 @@ from holdfast.kernel.audit_backfill import CHAINING
 from holdfast.kernel.database import Database
 from holdfast.kernel.privacy import Keyring
 from holdfast.kernel.publication import Publication, folder_of_supervisor
+from holdfast.payments.openings import openings as payment_openings
+from holdfast.payments.providers import Providers as PaymentProviders
+from holdfast.payments.settings import PaymentSettings
+from holdfast.payments.upkeep import money_kept_up
 
 log = structlog.get_logger(__name__)
 
@@ -128,6 +132,7 @@ async def run(
     dsn: str,
     keyring: Keyring,
     calendars: CalendarSettings,
+    payments: PaymentSettings,
     stage: Stage,
     *,
     pooler: bool = False,
@@ -157,6 +162,7 @@ async def run(
             backfills.kept_running(database, BACKFILLS, rows_per_second=backfill_rows_per_second),
             _beside(keep_up(database, providers, stage)),
             exports_kept_up(database, providers, stage),
+            money_kept_up(database, PaymentProviders(payment_openings(payments))),
             app.open_async(),
         ):
             await app.run_worker_async(concurrency=_JOBS_AT_ONCE, shutdown_graceful_timeout=_DRAIN_SECONDS)
@@ -184,6 +190,7 @@ def main() -> None:
         dsn,
         keyring,
         settings.calendars,
+        settings.payments,
         Stage(settings.stage),
         pooler=settings.pooler,
         backfill_rows_per_second=settings.backfill_rows_per_second,

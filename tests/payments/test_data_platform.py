@@ -16,9 +16,9 @@ from holdfast.interactive.definitions import DefinitionBody
 from holdfast.interactive.states import InteractiveState
 from holdfast.kernel.audit import CONSOLE, Actor
 from holdfast.kernel.database import Database
-from holdfast.payments.ledger import record_payment
-from holdfast.payments.port import ProviderName
+from holdfast.payments.ledger import Confirmation, record_payment
 from interactive.quizzes import quiz
+from payments.paying import connect_account
 
 
 @pytest_asyncio.fixture
@@ -35,6 +35,7 @@ async def test_what_every_domain_writes_it_reads_back(database: Database, practi
     booked = (await practice.reserve("talk", guest=Guest("guest@example.org"))).made().id
     article = {"type": "article", "slug": "sleep", "locale": "ru", "title": "О сне", "body": "Спите."}
     asked = {"slug": "mood", "locale": "ru", "definition": quiz(1)}
+    account = await connect_account(practice)
     async with database.transaction(practice.business_id) as tx:
         user = await users.create(tx, email="a@example.org", name="Author", roles=[Role.EDITOR], actor=CONSOLE)
         author = Actor.staff(user.id)
@@ -46,12 +47,11 @@ async def test_what_every_domain_writes_it_reads_back(database: Database, practi
         paid = await record_payment(
             tx,
             booking_id=booked,
-            provider=ProviderName.YOOKASSA,
-            account="shop",
-            provider_key="key",
-            provider_payment_id="2d1",
+            account=account,
             amount_minor=500_000,
             currency="RUB",
+            confirmation=Confirmation("A practice", "https://practice.test/paid"),
+            provider_payment_id="2d1",
         )
     async with database.transaction(practice.business_id) as tx:
         found = await users.find(tx, user.id)

@@ -1,18 +1,18 @@
 """The book of payments: what is written twice is refused by a name, money is whole and bounded, bodies are sealed."""
 
 from collections.abc import AsyncIterator
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
 import pytest
 import pytest_asyncio
 
 from booking.opened import Practice, open_practice
-from holdfast.kernel.database import Database
-from holdfast.kernel.errors import UserError
+from holdfast.kernel.database import Database, Transaction
 from holdfast.payments.errors import DuplicatePayment, DuplicatePaymentKey, DuplicateWebhookEvent
-from holdfast.payments.ledger import record_payment, record_webhook_event
+from holdfast.payments.ledger import Confirmation, record_payment, record_webhook_event
 from holdfast.payments.port import ProviderName
+from payments.paying import connect_account
 
 BODY = '{"event": "payment.succeeded", "card": "4111"}'
 
@@ -34,18 +34,24 @@ async def booked(practice: Practice) -> UUID:
     return held
 
 
-async def pay(database: Database, practice: Practice, booking_id: UUID, **more: object) -> UUID:
+async def pay(
+    practice: Practice, booking_id: UUID, provider: ProviderName = ProviderName.STRIPE, remote_id: str | None = None
+) -> UUID:
     """Write down an attempt to pay."""
-    values = {
-        "booking_id": booking_id,
-        "provider": ProviderName.STRIPE,
-        "account": "shop",
-        "provider_key": uuid4().hex,
-        "amount_minor": 500_000,
-        "currency": "RUB",
-        **more,
-    }
-    return await database.run(practice.business_id, lambda tx: record_payment(tx, **values))  # type: ignore[arg-type]
+    account = await connect_account(practice, provider)
+
+    async def work(tx: Transaction) -> UUID:
+        return await record_payment(
+            tx,
+            booking_id=booking_id,
+            account=account,
+            amount_minor=500_000,
+            currency="RUB",
+            confirmation=Confirmation("A practice", "https://practice.test/paid"),
+            provider_payment_id=remote_id,
+        )
+
+    return await practice.desk.database.run(practice.business_id, work)
 
 
 async def rows(database: Database, practice: Practice, statement: str) -> list[tuple[object, ...]]:
@@ -58,8 +64,8 @@ async def test_an_attempt_is_written_down_before_the_provider_is_called(
     database: Database, practice: Practice, booked: UUID
 ) -> None:
     """Each attempt to pay has its number, its key and its amount, in whole minor units with a currency (P-1, P-8)."""
-    await pay(database, practice, booked)
-    await pay(database, practice, booked, provider_payment_id="pi_1")
+    await pay(practice, booked)
+    await pay(practice, booked, remote_id="pi_1")
     found = await rows(
         database,
         practice,
@@ -68,37 +74,40 @@ async def test_an_attempt_is_written_down_before_the_provider_is_called(
     assert found == [(1, "created", None, 500_000, "RUB"), (2, "pending", "pi_1", 500_000, "RUB")]
 
 
-@pytest.mark.parametrize(
-    ("twice", "error", "field"),
-    [
-        ({"provider_payment_id": "pi_1"}, DuplicatePayment, "providerPaymentId"),
-        ({"provider_key": "one key"}, DuplicatePaymentKey, "providerKey"),
-    ],
-)
-async def test_a_payment_is_one_payment(
-    database: Database, practice: Practice, booked: UUID, twice: dict[str, str], error: type[UserError], field: str
-) -> None:
-    """A second payment with the same id or key of the provider is refused by an error that names it (P-7, D-4)."""
-    await pay(database, practice, booked, **twice)
-    with pytest.raises(error) as refused:
-        await pay(database, practice, booked, **twice)
-    assert (refused.value.status, refused.value.details["field"]) == (409, field)
+async def test_a_payment_is_one_payment(database: Database, practice: Practice, booked: UUID) -> None:
+    """A second payment with the same id of the provider is refused by an error that names it (P-7, D-4)."""
+    await pay(practice, booked, remote_id="pi_1")
+    with pytest.raises(DuplicatePayment) as refused:
+        await pay(practice, booked, remote_id="pi_1")
+    assert (refused.value.status, refused.value.details["field"]) == (409, "providerPaymentId")
     assert len(await rows(database, practice, "select 1 from payments")) == 1
 
 
+async def test_no_two_payments_have_one_key(database: Database, practice: Practice, booked: UUID) -> None:
+    """Each attempt has a key of its own, and a second payment with the same one is refused by a name (P-1, D-4)."""
+    await pay(practice, booked)
+    await pay(practice, booked)
+    [(first,), (second,)] = await rows(database, practice, "select provider_key from payments order by attempt")
+    assert first != second
+    with pytest.raises(DuplicatePaymentKey) as refused:
+        async with database.transaction(practice.business_id) as tx:
+            await tx.run("update payments set provider_key = %s", [first])
+    assert (refused.value.status, refused.value.details["field"]) == (409, "providerKey")
+
+
 async def test_another_provider_or_business_may_have_the_same_id(
-    database: Database, practice: Practice, booked: UUID, app_uri: str
+    practice: Practice, booked: UUID, app_uri: str
 ) -> None:
     """Ids of providers are unique within the provider and the business: nobody else's take them away (P-7)."""
-    await pay(database, practice, booked, provider_payment_id="1")
-    await pay(database, practice, booked, provider_payment_id="1", provider=ProviderName.YOOKASSA)
+    await pay(practice, booked, remote_id="1")
+    await pay(practice, booked, ProviderName.YOOKASSA, remote_id="1")
     async with open_practice(app_uri) as other:
         await other.add_resource("ana")
         await other.add_service("talk", ["ana"])
         theirs = (await other.reserve("talk")).made().id
-        await pay(database, other, theirs, provider_payment_id="1")
+        await pay(other, theirs, remote_id="1")
         with pytest.raises(psycopg.errors.ForeignKeyViolation, match="payments_booking"):
-            await pay(database, other, booked)
+            await pay(other, booked)
 
 
 async def test_an_event_of_a_provider_is_written_down_once(database: Database, practice: Practice) -> None:
@@ -143,7 +152,7 @@ async def test_the_database_refuses_impossible_money(
     database: Database, practice: Practice, booked: UUID, change: str, constraint: str
 ) -> None:
     """No statement gives back more than was captured, captures more than was asked, or invents a state (P-8)."""
-    await pay(database, practice, booked)
+    await pay(practice, booked)
     with pytest.raises(psycopg.errors.CheckViolation, match=constraint):
         async with database.transaction(practice.business_id) as tx:
             await tx.run(f"update payments set {change}")

@@ -170,7 +170,7 @@ async def extend(tx: Transaction, booking_id: UUID, ttl_seconds: int | None) -> 
 
     Never shortens. Raises ReservationNotFoundOrExpired (404, 410) and HoldLimitReached.
     """
-    before = await _lock(tx, booking_id)
+    before = await lock_reservation(tx, booking_id)
     allowed = before.hold_minutes * 60
     ttl = min(ttl_seconds or allowed, allowed)
     changed = await tx.run(queries["extend_hold"], {"business_id": tx.business_id, "id": booking_id, "ttl": ttl})
@@ -186,7 +186,7 @@ async def release(tx: Transaction, booking_id: UUID) -> None:
 
     Raises ReservationNotFoundOrExpired (404, 410), NotChangeable for an appointment.
     """
-    before = await _lock(tx, booking_id)
+    before = await lock_reservation(tx, booking_id)
     if before.state == BookingState.RELEASED:
         return
     if before.state not in UNCOMMITTED:
@@ -285,7 +285,11 @@ def check_changeable(
         raise CancellationClosed(details={"until": until})
 
 
-async def _lock(tx: Transaction, booking_id: UUID) -> Booking:
+async def lock_reservation(tx: Transaction, booking_id: UUID) -> Booking:
+    """Return a booking in any state, locked with all that changing it may touch.
+
+    Raises ReservationNotFoundOrExpired (404).
+    """
     await tx.run(queries["lock_booking"], {"business_id": tx.business_id, "id": booking_id})
     return await read_reservation(tx, booking_id)
 

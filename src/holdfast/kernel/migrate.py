@@ -34,6 +34,7 @@ _DEFINITIONS = (
     "calendars/export_entrances",
     "calendars/entrances",
     "calendars/feed_entrances",
+    "payments/entrances",
     "calendars/figures",
     "payments/figures",
     "kernel/events",

@@ -51,5 +51,5 @@ select p.business_id, array[p.id::text] as ids,
               sum(r.amount_minor), ' ', string_agg(distinct r.currency, ', ')) as problem
   from payments p
   join refunds r on r.business_id = p.business_id and r.payment_id = p.id and r.state <> 'refused'
- group by p.business_id, p.id, p.captured_minor, p.currency
-having sum(r.amount_minor) > p.captured_minor or bool_or(r.currency <> p.currency);
+ group by p.business_id, p.id, p.captured_minor, p.currency, p.captured_currency
+having sum(r.amount_minor) > p.captured_minor or bool_or(r.currency <> coalesce(p.captured_currency, p.currency));

@@ -75,12 +75,14 @@ def decide(
     *,
     pays: bool,
     mismatched: bool,
+    returned: bool = False,
     reason: str | None = None,
 ) -> Decision:
     """Return what follows; the same for every order in which things came to be known.
 
     A payment that pays its booking is followed by what becomes of the booking. One that is not what was asked for
-    confirms nothing: its money goes back, or is never taken (P-5).
+    confirms nothing: its money goes back, or is never taken (P-5). Nor does one of which money was `returned`: what is
+    left of it goes back as well.
     """
     if pays:
         return D.REFUND_BY_TERMS if booking in (B.CANCELLED, B.REFUNDED) else D.REST
@@ -88,6 +90,8 @@ def decide(
         if payment is P.SUCCEEDED:
             return D.REFUND_MISMATCH
         return D.CANCEL if payment in (P.CREATED, P.PENDING, P.AUTHORIZED) else D.REST
+    if returned and payment is P.SUCCEEDED:
+        return D.REFUND_LATE
     decision = TABLE[payment, booking]
     if decision is D.LET_RETRY and reason == "expired_on_capture":
         return D.EXPIRE

@@ -83,6 +83,23 @@ class PaymentAccountRefused(UserError):
     code, status, message = "payment_account_refused", 422, "The provider refuses this account"
 
 
+class RefundExceedsPayment(UserError):
+    """More would go back than is left of what was taken; `details.leftMinor` says how much is."""
+
+    code, status, message = "refund_exceeds_payment", 409, "This is more than is left of what was paid"
+
+    @classmethod
+    def over(cls, left_minor: int) -> "RefundExceedsPayment":
+        """Return the error for a payment of which so much is left."""
+        return cls(details={"leftMinor": left_minor})
+
+
+class RefundNotRefused(UserError):
+    """Only a refund that the provider has refused can be tried again, and only while no other one takes its place."""
+
+    code, status, message = "refund_not_refused", 409, "This refund was not refused, or is being tried again already"
+
+
 def told(error: ProviderError) -> UserError:
     """Return what a provider has said no with as an error for whoever connects an account."""
     if isinstance(error, Unauthorized):

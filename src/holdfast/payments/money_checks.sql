@@ -39,7 +39,8 @@ select p.business_id, array[p.id::text] as ids,
        concat('payment ', p.id, ' of ', p.amount_minor, ' ', p.currency, ' is ', p.state, ', captured ', p.captured_minor,
               ', gave back ', p.refunded_minor, ' and kept ', p.fee_minor, ' as a fee') as problem
   from payments p
- where (p.captured_minor > 0) <> (p.state = 'succeeded') or p.captured_minor not between 0 and p.amount_minor
+ where (p.captured_minor > 0) <> (p.state = 'succeeded') or p.captured_minor < 0
+    or (p.captured_minor > p.amount_minor and p.mismatch is null)
     or p.refunded_minor < 0 or p.fee_minor < 0 or p.refunded_minor + p.fee_minor > p.captured_minor;
 
 -- name: what_went_back_is_counted
