@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
@@ -41,6 +42,9 @@ async def _raised(call: Awaitable[object]) -> ProviderError:
         await call
     told = f"{raised.value!r} {raised.value} {raised.value.args}"
     assert not [word for word in _CONFIDED if word in told], told
+    # Nor does an error that it came from, which quotes the answer.
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__ or raised.value.__context__ is None
     return raised.value
 
 
@@ -77,6 +81,33 @@ async def test_the_same_key_never_takes_or_gives_twice(at_stripe: FakeStripe) ->
     assert {each.captured_minor for each in captured} == {PRICE.minor}
     assert {each["id"] for each in at_stripe.refunds()} == refunds
     assert at_stripe.payment(made.id)["latest_charge"]["amount_refunded"] == 1_500
+
+
+async def test_each_change_carries_our_key(at_stripe: FakeStripe) -> None:
+    """Whatever is made, taken, let go or given back is asked for with the key that we keep (P-1, payments 7)."""
+    async with opened(at_stripe) as adapter:
+        made = await adapter.create(wish(key="make-1"))
+        gone = await adapter.create(wish(key="make-2"))
+        at_stripe.pay(made.id)
+        await adapter.capture(made.id, "take", PRICE)
+        await adapter.cancel(gone.id, "let-go")
+        await adapter.refund(refund_wish(made, 1, key="give-back"))
+    assert [asked.headers["idempotency-key"] for asked in at_stripe.calls] == [
+        "make-1",
+        "make-2",
+        "take",
+        "let-go",
+        "give-back",
+    ]
+
+
+async def test_clocks_need_not_agree(at_stripe: FakeStripe) -> None:
+    """What was made at a Stripe whose clock is behind ours is found all the same (payments 7)."""
+    at_stripe.advance(minutes=-50)
+    asked, since = wish(), datetime.now(UTC)
+    async with opened(at_stripe) as adapter:
+        made = await adapter.create(asked)
+        assert await adapter.find(asked, since) == made
 
 
 async def test_an_old_answer_is_not_taken_for_news(at_stripe: FakeStripe) -> None:

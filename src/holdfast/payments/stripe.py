@@ -50,7 +50,6 @@ _REFUND_STATES: Final = {
 }
 # Of several that one wish has made, the one with money counts.
 _WEIGHT: Final = {P.CANCELLED: 0, P.PENDING: 1, P.AUTHORIZED: 2, P.SUCCEEDED: 3}
-_WRONG_STATE: Final = "payment_intent_unexpected_state"
 _ID: Final = re.compile("[A-Za-z0-9_]{1,255}")
 _PAGE: Final = 100
 _LONGEST_DESCRIPTION: Final = 1_000
@@ -276,9 +275,7 @@ class Stripe:
         """Return a payment that a call brings into a state, or that is in it already."""
         try:
             return await self._now(await self._said(call))
-        except Refused as refused:
-            if refused.reason != _WRONG_STATE:
-                raise
+        except Refused:
             found = await self.read(remote_id)
             if found.state is not to:
                 raise
