@@ -9,12 +9,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from babel.dates import format_date, format_time
-from babel.numbers import format_currency, get_currency_precision
+from babel.numbers import format_currency
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Request, Response
 
 from holdfast.availability.walltime import UnknownTimeZone, check_zone, local_text
 from holdfast.booking.pages.texts import TEXTS
+from holdfast.catalog.prices import text_of
 from holdfast.identity.businesses import Business
 from holdfast.kernel.errors import UserError
 
@@ -80,8 +81,10 @@ class Page:
         """Return an amount in the currency of the business."""
         if self.business is None or price_minor == 0:
             return self.text("free")
-        amount = Decimal(price_minor).scaleb(-get_currency_precision(self.business.currency))
-        text = format_currency(amount, self.business.currency, locale=_LOCALES[self.language])
+        currency = self.business.currency
+        # To the unit: by custom some currencies are shown without the decimals that are charged all the same.
+        amount = Decimal(text_of(price_minor, currency))
+        text = format_currency(amount, currency, locale=_LOCALES[self.language], decimal_quantization=False)
         # A sign stands at its number, letters do not.
         return re.sub(r"(?<=[^\W\d_])(?=\d)", "\u00a0", text)
 
