@@ -17,6 +17,7 @@ HOMES = {
     "granian": {"serving.py"},
     "procrastinate": {"worker.py"},
     "typer": {"cli/"},
+    "decimal": {"booking/pages/"},  # where an amount is shown; elsewhere money is counted in whole minor units
     "jinja2": {"booking/pages/"},
     "whenever": {"availability/"},
     "zoneinfo": {"availability/"},

@@ -20,8 +20,6 @@ LEFT_BEHIND = re.compile(r"\b(?:TO(?:)DO|FIX(?:)ME|XX(?:)X|HA(?:)CK)\b")
 # Plans and briefs that are not part of the repository: a reader could not follow the reference.
 ELSEWHERE = re.compile(r"\b(?:SP[E]C|DES[I]GN|STY[L]E|TOO[L]S)(?:\.md|[ ,]+(?:section )?\d)|\bacceptanc[e]/")
 
-MONEY = re.compile(r"(?:^|_)(?:price|amount|money|cost|fee|total|minor)(?:_|$|s$)")
-
 
 def test_functions_fit_on_a_screen() -> None:
     """No function is longer than 70 lines."""
@@ -102,31 +100,7 @@ def test_nothing_outside_the_repository_is_cited() -> None:
     assert cited == []
 
 
-def test_money_is_counted_in_whole_minor_units() -> None:
-    """No name that speaks of money is annotated as a float or made one (P-8)."""
-    floats = [
-        place(path, node)
-        for path in python_files("src", "bench")
-        for node in ast.walk(tree(path))
-        if (isinstance(node, ast.AnnAssign) and _is_money(node.target) and "float" in ast.unparse(node.annotation))
-        or (isinstance(node, ast.arg) and MONEY.search(node.arg) and node.annotation and _says_float(node.annotation))
-        or (
-            isinstance(node, ast.FunctionDef) and MONEY.search(node.name) and node.returns and _says_float(node.returns)
-        )
-        or (isinstance(node, ast.Call) and ast.unparse(node.func) == "float" and any(map(_is_money, node.args)))
-    ]
-    assert floats == []
-
-
 def test_every_folder_of_code_is_a_package() -> None:
     """A folder with Python files in the package has an `__init__.py`, else the import contract would not see it."""
     folders = {path.parent for path in repository_files() if path.is_relative_to(PACKAGE) and path.suffix == ".py"}
     assert [place(folder) for folder in sorted(folders) if not (folder / "__init__.py").exists()] == []
-
-
-def _is_money(node: ast.AST) -> bool:
-    return bool(MONEY.search(ast.unparse(node).rpartition(".")[2]))
-
-
-def _says_float(annotation: ast.expr) -> bool:
-    return bool(re.search(r"\bfloat\b", ast.unparse(annotation)))

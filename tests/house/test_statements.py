@@ -10,8 +10,8 @@ import pytest
 from psycopg.pq import ExecStatus
 
 from holdfast.kernel.embedded import EmbeddedPostgres
-from holdfast.kernel.sql import load
 from house.sources import PACKAGE, capability_of, named_sql_files, place, python_files, repository_files, tree
+from house.statements import PLACEHOLDER, STATEMENTS, numbered
 from house.tables import GUESTS, OWNERS
 
 # Python that may speak SQL itself, because it works on a database that is not yet, or not only, ours.
@@ -28,7 +28,6 @@ SQL = re.compile(
     r"|truncate\s|lock\s+table\s|grant\s|revoke\s|set\s+(?:local|role|session)\s|notify\s|listen\s|call\s+\w+\()",
     re.IGNORECASE,
 )
-PLACEHOLDER = re.compile(r"%(?:%|\((\w+)\)s)")
 
 _NO_WRITE = re.compile(
     r"--.*|'(?:[^']|'')*'|\bfor\s+(?:no\s+key\s+)?update\b|\bdo\s+update\b|\bon\s+update\b|\b(?:before|after|or)\s+update\b"
@@ -37,11 +36,6 @@ _WRITE = re.compile(
     r"\b(?:insert\s+into|delete\s+from|merge\s+into|truncate(?:\s+table)?|update)\s+(?:only\s+)?([a-z_]\w*)"
 )
 
-STATEMENTS = [
-    (path, name, statement)
-    for path in named_sql_files()
-    for name, statement in load(".".join(["holdfast", *path.parent.relative_to(PACKAGE).parts]), path.name).items()
-]
 EVERY_STATEMENT = [
     pytest.param(path, name, statement, id=f"{path.parent.name}/{path.name}:{name}")
     for path, name, statement in STATEMENTS
@@ -133,17 +127,6 @@ def test_every_table_has_an_owner(schema: psycopg.Connection) -> None:
 def is_check(path: Path) -> bool:
     """Tell whether `holdfast verify` runs the statements of a file, by its name and not statement by statement."""
     return path.name.endswith("checks.sql") or capability_of(path).startswith("verify")
-
-
-def numbered(statement: str) -> str:
-    """Return the statement as PostgreSQL sees it: %(name)s as $1, the same name as the same number."""
-    numbers: dict[str, int] = {}
-
-    def number(match: re.Match[str]) -> str:
-        name = match.group(1)
-        return "%" if name is None else f"${numbers.setdefault(name, len(numbers) + 1)}"
-
-    return PLACEHOLDER.sub(number, statement) if PLACEHOLDER.search(statement) else statement
 
 
 def _loaded(module: ast.Module) -> Iterator[str]:
