@@ -14,9 +14,10 @@ from holdfast.kernel.audit import Actor
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.embedded import EmbeddedPostgres
 from holdfast.kernel.ids import new_id
-from holdfast.payments.ledger import record_payment, record_webhook_event
+from holdfast.payments.ledger import Confirmation, record_payment, record_webhook_event
 from holdfast.payments.port import ProviderName
 from holdfast.people import requests
+from payments.paying import connect_account
 
 OWNER = Actor.staff(new_id())
 ADDRESS = "https://pay.example.org/checkout?orderId=dolerite"
@@ -54,16 +55,17 @@ class Payer:
         self.booking = (await self.practice.reserve("talk", guest=Guest(email))).made().id
         await self.practice.cancel(self.booking)
 
+        account = await connect_account(self.practice, ProviderName.YOOKASSA)
+
         async def work(tx: Transaction) -> None:
             self.payment = await record_payment(
                 tx,
                 booking_id=self.booking,
-                provider=ProviderName.YOOKASSA,
-                account="shop",
-                provider_key=self.remote,
-                provider_payment_id=f"p-{self.remote}",
+                account=account,
                 amount_minor=500_00,
                 currency="EUR",
+                confirmation=Confirmation("A practice", ADDRESS),
+                provider_payment_id=f"p-{self.remote}",
             )
             keys = await tx.keys()
             for kind, remote in (("payment.succeeded", "p"), ("refund.succeeded", "r"), ("payment.canceled", "p")):
