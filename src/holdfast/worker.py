@@ -15,6 +15,7 @@ from holdfast import config, logs
 from holdfast.administration.settings import Stage
 from holdfast.availability.zone_records import record_zones
 from holdfast.booking import jobs, measures
+from holdfast.booking.offers import Offers
 from holdfast.booking.sealing import BLOCK_REASONS, SEALING
 from holdfast.booking.unpaid import end_all_unpaid
 from holdfast.calendars.channels import renew_channels
@@ -161,6 +162,7 @@ async def run(
             Publication("worker", folder_of_supervisor()).kept(),
             backfills.kept_running(database, BACKFILLS, rows_per_second=backfill_rows_per_second),
             _beside(keep_up(database, providers, stage)),
+            _beside(Offers(database).keep_up()),
             exports_kept_up(database, providers, stage),
             money_kept_up(database, PaymentProviders(payment_openings(payments))),
             app.open_async(),

@@ -110,6 +110,14 @@ REMINDER_HOURS = number(
     "reminder_hours", "How long before an appointment its client is reminded", default=24, least=1, most=168
 )
 
+WAITLIST_OFFER_MINUTES = number(
+    "waitlist_offer_minutes",
+    "How long whoever waits may consider a place that is offered",
+    default=120,
+    least=5,
+    most=1_440,
+)
+
 
 def is_on(value: Scalar, stage: Stage) -> bool:
     """Return whether a flag of this value is on at a server of this stage."""

@@ -560,8 +560,10 @@ begin
         for r in
             with won as materialized (
                 select q.*, coalesce(s.starts_at, q.starts) as begins, coalesce(s.ends_at, q.ends) as finishes,
-                       v_held + make_interval(secs => least(coalesce(q.ttl, s.hold_minutes * 60),
-                                                            coalesce(s.hold_minutes * 60, q.ttl))) as expires,
+                       -- Whoever is offered a place has to hear of it first: that takes longer than filling in details.
+                       v_held + make_interval(secs => case when q.operation = 'offer' then q.ttl
+                                                           else least(coalesce(q.ttl, s.hold_minutes * 60),
+                                                                      coalesce(s.hold_minutes * 60, q.ttl)) end) as expires,
                        coalesce(q.price, s.price_minor) as costs,
                        coalesce(q.due, s.place_due_minor * q.party) as owes,
                        case when q.nonce is null then 'held' else 'confirmed' end as state

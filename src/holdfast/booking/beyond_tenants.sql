@@ -9,6 +9,23 @@ language sql stable security definer set search_path = public, pg_temp as $$
     select distinct business_id from programs order by business_id
 $$;
 
+-- Who has somebody that waits or considers an offer, in order of id from a position on, so many at a time. From business to
+-- business: of each only the first row is read.
+create or replace function businesses_waited_for(p_after uuid, p_limit integer) returns setof uuid
+language sql stable security definer set search_path = public, pg_temp as $$
+    with recursive found as (
+        (select r.business_id, 1 as n from waitlist_requests r
+          where r.state in ('waiting', 'offered') and (p_after is null or r.business_id > p_after)
+          order by r.business_id limit 1)
+        union all
+        select (select r.business_id from waitlist_requests r
+                 where r.state in ('waiting', 'offered') and r.business_id > f.business_id
+                 order by r.business_id limit 1), f.n + 1
+          from found f where f.business_id is not null and f.n < p_limit
+    )
+    select business_id from found where business_id is not null
+$$;
+
 -- Keys are kept for 90 days, those of the guard for a day (B-9, B-10); oldest first, so many at a time. Returns how many.
 create or replace function forget_keys(p_limit integer) returns bigint
 language sql security definer set search_path = public, pg_temp as $$
@@ -98,7 +115,8 @@ declare
 begin
     for f in select p.oid::regprocedure from pg_proc p
               where p.pronamespace = 'public'::regnamespace
-                and p.proname in ('businesses_with_programs', 'forget_keys', 'hold_figures', 'taken_by', 'occupied_among')
+                and p.proname in ('businesses_with_programs', 'businesses_waited_for', 'forget_keys', 'hold_figures',
+                                  'taken_by', 'occupied_among')
     loop
         execute format('alter function %s owner to holdfast_admission', f);
         execute format('revoke all on function %s from public', f);

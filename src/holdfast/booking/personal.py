@@ -8,7 +8,7 @@ import msgspec
 from holdfast.booking.bookings import Booking, find_all, record
 from holdfast.booking.contacts import person_of
 from holdfast.booking.tokens import new_nonce
-from holdfast.booking.waitlist import WaitlistRequest, opened
+from holdfast.booking.waitlist import WaitlistRequest, give_back_all, opened
 from holdfast.kernel.audit import Actor, forget_reasons, reasons_of
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.privacy import Handles
@@ -47,7 +47,11 @@ async def told_of(tx: Transaction, whom: Handles) -> dict[str, list[dict[str, An
 
 
 async def lock_forgettable(tx: Transaction, whom: Handles) -> list[UUID]:
-    """Return the bookings of a person that can be forgotten, locked until the transaction ends."""
+    """Return the bookings of a person that can be forgotten, locked until the transaction ends.
+
+    What they are offered is given back first: its places are locked before bookings.
+    """
+    await give_back_all(tx, [row["offered"] for row in await tx.rows(_SQL["lock_offered_to"], _values(tx, whom))])
     return [row["id"] for row in await tx.rows(_SQL["lock_bookings_of"], _values(tx, whom))]
 
 
@@ -55,7 +59,8 @@ async def forget(tx: Transaction, whom: Handles, actor: Actor) -> dict[str, int]
     """Take contact, note, intake form and reasons from the bookings of a person, and their requests from the waitlist.
 
     Time, state, price and history stay, and so do appointments that are expected: they may have been made just now.
-    Whoever still has the token of a forgotten booking, or of its series, opens nothing with it.
+    Whoever still has the token of a forgotten booking, or of its series, opens nothing with it. What they are offered
+    goes to the next in line.
     """
     ids = await lock_forgettable(tx, whom)
     for booking in await find_all(tx, ids):

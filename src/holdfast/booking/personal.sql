@@ -47,12 +47,21 @@ update booking_series s set token_nonce = %(nonce)s::bytea
 delete from intake_forms where business_id = %(business_id)s and booking_id = %(id)s;
 
 -- name: waits_of
-select id, state, service_id, schedule_id, lower(wanted) as wanted_from, upper(wanted) as wanted_to, party_size,
-       contact_email, contact_phone, contact_name, timezone, locale, created_at
-  from waitlist_requests
- where business_id = %(business_id)s
+select r.id, offer_stands(r.state, b.state, b.expires_at, b.token_nonce, statement_timestamp()) as state,
+       r.service_id, r.schedule_id, lower(r.wanted) as wanted_from, upper(r.wanted) as wanted_to, r.party_size,
+       r.contact_email, r.contact_phone, r.contact_name, r.timezone, r.locale, r.created_at,
+       b.id as booking_id, b.starts_at, b.ends_at, b.expires_at
+  from waitlist_requests r
+  left join bookings b on b.business_id = r.business_id and b.id = r.offered_booking_id
+ where r.business_id = %(business_id)s
+   and (r.contact_email_index = %(email)s::bytea or r.contact_phone_index = %(phone)s::bytea)
+ order by r.created_at, r.id;
+
+-- name: lock_offered_to
+select offered_booking_id as offered from waitlist_requests
+ where business_id = %(business_id)s and state = 'offered'
    and (contact_email_index = %(email)s::bytea or contact_phone_index = %(phone)s::bytea)
- order by created_at, id;
+ order by id for update;
 
 -- name: forget_waits
 delete from waitlist_requests

@@ -306,15 +306,8 @@ class Reservations:
         return request
 
     def put_place(self, request: Request, place: Place) -> None:
-        """Write into a request which place it is for: of the eligible in turn, and the least busy of them first."""
-        leaders, *others = place.eligible
-        # In turn: it decides between those who are equally busy that day (B-7).
-        turn = self.take_turn() % len(leaders)
-        eligible = [leaders[turn:] + leaders[:turn], *others]
-        if any(len(need) > 1 for need in eligible):
-            zone = place.snapshot.business.timezone
-            request.day_from, request.day_to = map(instant, day_bounds(local_day(place.start, zone), zone))
-        _put_eligible(request, place, eligible)
+        """Write into a request which place it is for, those who are equally busy that day in turn."""
+        put_fairly(request, place, self.take_turn())
 
     def _slot_request(self, wish: Wish, place: Place) -> Request:
         request = _request_of(wish)
@@ -327,6 +320,18 @@ def request_for(wish: Wish, place: Place, eligible: list[list[UUID]]) -> Request
     request = _request_of(wish)
     _put_eligible(request, place, eligible)
     return _as_offered(request, wish, place)
+
+
+def put_fairly(request: Request, place: Place, turn: int) -> None:
+    """Write into a request which place it is for: of the eligible in turn, and the least busy of them first."""
+    leaders, *others = place.eligible
+    # In turn: it decides between those who are equally busy that day (B-7).
+    turn %= len(leaders)
+    eligible = [leaders[turn:] + leaders[:turn], *others]
+    if any(len(need) > 1 for need in eligible):
+        zone = place.snapshot.business.timezone
+        request.day_from, request.day_to = map(instant, day_bounds(local_day(place.start, zone), zone))
+    _put_eligible(request, place, eligible)
 
 
 def _put_eligible(request: Request, place: Place, eligible: list[list[UUID]]) -> None:

@@ -31,3 +31,48 @@ select s.business_id, array[s.id, s.target_id::text] as ids,
                    else concat('belongs to business ', t.business_id) end) as problem
   from strays s
   left join targets t on t.kind = s.kind and t.id = s.target_id;
+
+-- name: offers_are_settled
+-- W-1: what has become of an offer is written down within five minutes: that it was committed, or that its time is over.
+-- The ids are the request and the booking.
+select r.business_id, array[r.id::text, r.offered_booking_id::text] as ids,
+       concat('request ', r.id, ' is offered booking ', r.offered_booking_id, ', which is ', b.state, ' since ',
+              coalesce(b.confirmed_at, b.expires_at, b.held_at)) as problem
+  from waitlist_requests r
+  join bookings b on b.business_id = r.business_id and b.id = r.offered_booking_id
+ where r.state = 'offered' and coalesce(b.confirmed_at, b.expires_at, b.held_at) < now() - interval '5 minutes';
+
+-- name: offers_are_of_what_was_wanted
+-- W-1: what is offered, and still held, is what was asked for: the service within the window, or the schedule, for the
+-- whole party. The ids are the request and the booking.
+select r.business_id, array[r.id::text, r.offered_booking_id::text] as ids,
+       concat('request ', r.id, ' is offered booking ', r.offered_booking_id, ', which is not what it asks for') as problem
+  from waitlist_requests r
+  join bookings b on b.business_id = r.business_id and b.id = r.offered_booking_id
+ where r.state = 'offered' and b.state = 'held'
+   and (b.service_id is distinct from r.service_id or b.schedule_id is distinct from r.schedule_id
+        or b.party_size <> r.party_size or not coalesce(r.wanted @> b.starts_at, true));
+
+-- name: places_are_offered_once
+-- W-1: no booking is offered to two who wait. The ids are the booking and the requests.
+select r.business_id, array[r.offered_booking_id::text] || array_agg(r.id::text order by r.id) as ids,
+       concat('booking ', r.offered_booking_id, ' is offered to ', count(*), ' who wait') as problem
+  from waitlist_requests r
+ where r.offered_booking_id is not null
+ group by r.business_id, r.offered_booking_id
+having count(*) > 1;
+
+-- name: accepted_offers_were_committed
+-- W-1: whoever has accepted an offer has an appointment, or had one. The ids are the request and the booking.
+select r.business_id, array[r.id::text, r.offered_booking_id::text] as ids,
+       concat('request ', r.id, ' has accepted booking ', r.offered_booking_id, ', which is ', b.state) as problem
+  from waitlist_requests r
+  join bookings b on b.business_id = r.business_id and b.id = r.offered_booking_id
+ where r.state = 'accepted'
+   and (b.state in ('held', 'released') or b.state = 'expired' and b.token_nonce is null);
+
+-- name: open_offers_are_named
+-- W-1: whoever is offered a place, or has accepted one, has one. The id is the request.
+select r.business_id, array[r.id::text] as ids, concat('request ', r.id, ' is ', r.state, ' without a booking') as problem
+  from waitlist_requests r
+ where r.state in ('offered', 'accepted') and r.offered_booking_id is null;

@@ -1,8 +1,13 @@
-"""The waitlist: who wants to be told when a service has time within a window, or a schedule has places (W-1).
+"""The waitlist: who wants a service within a window, or places of a schedule, and what becomes of their offers.
 
-So far it is kept and shown to staff; nobody is offered anything by itself yet.
+`offers.py` makes the offers (W-1). An offer is a hold: whoever commits it has accepted it, and when it ends otherwise
+the request has passed. That is read from the booking, and written down when somebody comes by.
+
+Order of locks: a request before the booking that it was offered, and what that takes.
 """
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -10,8 +15,17 @@ from uuid import UUID
 
 import msgspec
 
+from holdfast.booking import bookings
 from holdfast.booking.contacts import Guest
-from holdfast.booking.errors import PaymentsUnavailable, ScheduleStarted, UnknownSchedule, UnknownService
+from holdfast.booking.errors import (
+    NotChangeable,
+    PaymentsUnavailable,
+    ReservationNotFoundOrExpired,
+    ScheduleStarted,
+    UnknownSchedule,
+    UnknownService,
+)
+from holdfast.kernel.audit import emit
 from holdfast.kernel.database import Row, Transaction
 from holdfast.kernel.errors import NotFound, ValidationFailed
 from holdfast.kernel.lists import page_of, place_of
@@ -21,6 +35,7 @@ from holdfast.kernel.sql import load
 _SQL = load(__package__, "waitlist.sql")
 
 _SEALED = ("contact_email", "contact_phone", "contact_name")
+_SETTLED_AT_ONCE = 100
 
 
 class RequestState(StrEnum):
@@ -30,7 +45,7 @@ class RequestState(StrEnum):
     OFFERED = "offered"
     ACCEPTED = "accepted"
     WITHDRAWN = "withdrawn"
-    # What was offered was not taken.
+    # What was offered was not taken, or what was wanted is over.
     PASSED = "passed"
 
 
@@ -46,14 +61,25 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """A place that is held for somebody who waits, or that they have accepted."""
+
+    booking_id: UUID
+    start: datetime
+    end: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class WaitlistRequest:
-    """A request, opened."""
+    """A request, opened. It has an offer while it is offered a place, and when it has accepted one."""
 
     id: UUID
     status: RequestState
     wanted: Wanted
     guest: Guest
     created_at: datetime
+    offer: Offer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +119,64 @@ async def wait(tx: Transaction, wanted: Wanted, guest: Guest) -> WaitlistRequest
         "timezone": guest.timezone,
         "locale": guest.locale,
     }
+    # Whose offer has just run out asks anew.
+    await settle(tx, request_id)
     await tx.run(_SQL["wait"], values | sealed)
     return await find(tx, request_id)
 
 
 async def withdraw(tx: Transaction, request_id: UUID) -> None:
-    """Take somebody from the waitlist; nothing happens to a request that does not wait. Raises NotFound."""
-    await find(tx, request_id)
-    await tx.run(_SQL["withdraw"], {"business_id": tx.business_id, "id": request_id})
+    """Take somebody from the waitlist, and what they were offered from them.
+
+    Nothing happens to a request that has ended, or whose offer is an appointment by now. Raises NotFound.
+    """
+    named = {"business_id": tx.business_id, "id": request_id}
+    rows = await tx.rows(_SQL["lock_request"], named)
+    if not rows:
+        raise NotFound
+    if rows[0]["state"] == RequestState.OFFERED:
+        try:
+            await _give_back(tx, rows[0]["offered_booking_id"])
+        except NotChangeable:
+            await settle(tx, request_id)
+    await tx.run(_SQL["withdraw"], named)
+
+
+async def give_back_all(tx: Transaction, offered: Sequence[UUID]) -> None:
+    """Give back what was offered to requests that are locked, unless it is an appointment by now."""
+    if offered:
+        # All at once: one after another they would be locked in an order of their own.
+        await tx.run(_SQL["lock_offers"], {"business_id": tx.business_id, "ids": list(offered)})
+    for booking_id in offered:
+        with suppress(NotChangeable):
+            await _give_back(tx, booking_id)
+
+
+async def settle(tx: Transaction, request_id: UUID | None = None) -> int:
+    """Write down what has become of offers that have ended, up to 100, or of one; return of how many."""
+    values = {"business_id": tx.business_id, "id": request_id, "limit": _SETTLED_AT_ONCE}
+    settled = await tx.rows(_SQL["settle_offers"], values)
+    await _tell_passed(tx, settled)
+    return len(settled)
+
+
+async def pass_over(tx: Transaction) -> int:
+    """Let requests pass, up to 100, whose window is over or whose schedule has begun; return how many."""
+    passed = await tx.rows(_SQL["pass_over"], {"business_id": tx.business_id, "limit": _SETTLED_AT_ONCE})
+    await _tell_passed(tx, passed)
+    return len(passed)
+
+
+async def tell(tx: Transaction, event: str, request: Row) -> None:
+    """Write a fact about a request, which is locked, for others: whose it is and what it is about, nobody's contact."""
+    version = await tx.value(_SQL["next_version"], {"business_id": tx.business_id, "id": request["id"]})
+    payload = {
+        "waitlistId": request["id"],
+        "reservationId": request["offered_booking_id"],
+        "serviceId": request["service_id"],
+        "scheduleId": request["schedule_id"],
+    }
+    await emit(tx, request["id"], version, event, payload)
 
 
 async def find(tx: Transaction, request_id: UUID) -> WaitlistRequest:
@@ -138,13 +214,30 @@ def opened(keys: TenantKeys, row: Row) -> WaitlistRequest:
     email, phone, name = (
         row[column] and keys.open(f"waitlist_requests.{column}", row["id"], bytes(row[column])) for column in _SEALED
     )
+    status = RequestState(row["state"])
+    offer = None
+    if status in (RequestState.OFFERED, RequestState.ACCEPTED):
+        offer = Offer(row["booking_id"], row["starts_at"], row["ends_at"], row["expires_at"])
     return WaitlistRequest(
         row["id"],
-        RequestState(row["state"]),
+        status,
         Wanted(row["party_size"], row["service_id"], row["schedule_id"], row["wanted_from"], row["wanted_to"]),
         Guest(email, phone, name, row["timezone"], row["locale"]),
         row["created_at"],
+        offer,
     )
+
+
+async def _give_back(tx: Transaction, booking_id: UUID) -> None:
+    # One that has run out is nobody's already.
+    with suppress(ReservationNotFoundOrExpired):
+        await bookings.release(tx, booking_id)
+
+
+async def _tell_passed(tx: Transaction, requests: Sequence[Row]) -> None:
+    for request in requests:
+        if request["state"] == RequestState.PASSED:
+            await tell(tx, "WaitlistPassed", request)
 
 
 async def _check(tx: Transaction, wanted: Wanted) -> None:

@@ -44,6 +44,47 @@ class WaitingView(msgspec.Struct, rename="camel", kw_only=True):
     token: str
 
 
+class OfferView(msgspec.Struct, rename="camel"):
+    """A place that is held for whoever waits; committing the reservation accepts it."""
+
+    reservation_id: UUID
+    start: Instant
+    end: Instant
+    expires_at: Instant
+
+
+class StandingView(msgspec.Struct, rename="camel", kw_only=True):
+    """How a request stands, to whoever has its token; `appointmentId` is what became of an offer that was accepted."""
+
+    waitlist_id: UUID
+    status: RequestState
+    service_id: UUID | None
+    schedule_id: UUID | None
+    start: Instant | None = msgspec.field(name="from")
+    end: Instant | None = msgspec.field(name="to")
+    party_size: int
+    created_at: Instant
+    offer: OfferView | None
+    appointment_id: UUID | None
+
+    @classmethod
+    def of(cls, request: WaitlistRequest) -> "StandingView":
+        """Return a request without its contact."""
+        wanted = request.wanted
+        return cls(
+            waitlist_id=request.id,
+            status=request.status,
+            service_id=wanted.service_id,
+            schedule_id=wanted.schedule_id,
+            start=wanted.start,
+            end=wanted.end,
+            party_size=wanted.party_size,
+            created_at=request.created_at,
+            offer=_offer_view(request),
+            appointment_id=_appointment_of(request),
+        )
+
+
 class RequestView(msgspec.Struct, rename="camel", kw_only=True):
     """Who waits for what, as staff see it."""
 
@@ -60,6 +101,8 @@ class RequestView(msgspec.Struct, rename="camel", kw_only=True):
     timezone: str | None
     locale: str | None
     created_at: Instant
+    offer: OfferView | None
+    appointment_id: UUID | None
 
     @classmethod
     def of(cls, request: WaitlistRequest) -> "RequestView":
@@ -79,6 +122,8 @@ class RequestView(msgspec.Struct, rename="camel", kw_only=True):
             timezone=guest.timezone,
             locale=guest.locale,
             created_at=request.created_at,
+            offer=_offer_view(request),
+            appointment_id=_appointment_of(request),
         )
 
 
@@ -115,21 +160,27 @@ async def wait(request: Call) -> Response[bytes]:
     return json_response(shown, 201)
 
 
+@get(
+    "/api/public/booking/waitlist/{waitlist_id:str}",
+    opt=documented(query=("businessId",), headers=("Booking-Token",), answers=StandingView, security="BookingToken"),
+)
+async def read_request(request: Call, waitlist_id: FromPath[str]) -> Response[bytes]:
+    """Tell how a request stands, and what it is offered, by its token."""
+    business_id, request_id = await _proven(request, waitlist_id)
+    async with desk_of(request).database.transaction(business_id) as tx:
+        found = await waitlist.find(tx, request_id)
+    return json_response(StandingView.of(found))
+
+
 @delete(
     "/api/public/booking/waitlist/{waitlist_id:str}",
     status_code=204,
     opt=documented(query=("businessId",), headers=("Booking-Token",), security="BookingToken"),
 )
 async def leave_waitlist(request: Call, waitlist_id: FromPath[str]) -> None:
-    """Leave the waitlist, by the token of the request."""
-    request_id = uuid_or_none(waitlist_id)
-    business_id = None if request_id is None else await tenancy_of(request).of(request_id)
-    if request_id is None or business_id is None or named_business(request) not in (None, business_id):
-        raise NotFound
-    desk = desk_of(request)
-    if not desk.tokens.proves_request(request.headers.get("Booking-Token"), business_id, request_id):
-        raise AuthenticationRequired
-    await desk.database.run(business_id, lambda tx: waitlist.withdraw(tx, request_id))
+    """Leave the waitlist, by the token of the request; what it was offered goes to the next in line."""
+    business_id, request_id = await _proven(request, waitlist_id)
+    await desk_of(request).database.run(business_id, lambda tx: waitlist.withdraw(tx, request_id))
 
 
 @get(
@@ -153,7 +204,7 @@ async def list_of_requests(request: Call) -> Response[bytes]:
     return json_response(RequestsView([RequestView.of(each) for each in page], cursor))
 
 
-handlers = [wait, leave_waitlist, list_of_requests]
+handlers = [wait, read_request, leave_waitlist, list_of_requests]
 
 
 def window_of(start: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:
@@ -167,6 +218,32 @@ def window_of(start: datetime | None, end: datetime | None) -> tuple[datetime, d
     if end - start > timedelta(days=LONGEST_WINDOW_DAYS):
         raise ValidationFailed.at("to", f"at most {LONGEST_WINDOW_DAYS} days can be waited for at once")
     return start, end
+
+
+async def _proven(request: Call, text: str) -> tuple[UUID, UUID]:
+    """Return business and id of the request that a path names, to whoever has its token.
+
+    Raises NotFound, AuthenticationRequired.
+    """
+    request_id = uuid_or_none(text)
+    business_id = None if request_id is None else await tenancy_of(request).of(request_id)
+    if request_id is None or business_id is None or named_business(request) not in (None, business_id):
+        raise NotFound
+    token = request.headers.get("Booking-Token")
+    if not desk_of(request).tokens.proves_request(token, business_id, request_id):
+        raise AuthenticationRequired
+    return business_id, request_id
+
+
+def _offer_view(request: WaitlistRequest) -> OfferView | None:
+    offer = request.offer
+    if offer is None or request.status is not RequestState.OFFERED:
+        return None
+    return OfferView(offer.booking_id, offer.start, offer.end, offer.expires_at)
+
+
+def _appointment_of(request: WaitlistRequest) -> UUID | None:
+    return request.offer.booking_id if request.offer and request.status is RequestState.ACCEPTED else None
 
 
 def _wanted(data: WaitBody) -> Wanted:

@@ -20,7 +20,7 @@ from holdfast.booking.bookings import Booking, keyed
 from holdfast.booking.contacts import Guest
 from holdfast.booking.errors import CheckLater, ReservationNotFoundOrExpired, SlotConflict, UnknownService
 from holdfast.booking.free_time import free_days
-from holdfast.booking.pages import waiting
+from holdfast.booking.pages import offer, waiting
 from holdfast.booking.pages.opening import PROBLEMS, Call, desk_of, open_page, typed_in
 from holdfast.booking.pages.rendering import Page, render
 from holdfast.booking.reservations import Wish
@@ -114,7 +114,7 @@ async def confirm(request: Call, business: FromPath[str], reservation_id: FromPa
     return render(page, "confirmed.html", booking=booking, token=token, **_what(snapshot, booking))
 
 
-handlers: list[HTTPRouteHandler] = [choose, hold, hold_nothing, held, confirm, *waiting.handlers]
+handlers: list[HTTPRouteHandler] = [choose, hold, hold_nothing, held, confirm, *waiting.handlers, *offer.handlers]
 
 
 async def _times(request: Call, page: Page, snapshot: Snapshot, slug: str) -> Response[str]:

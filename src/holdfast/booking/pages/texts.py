@@ -45,7 +45,8 @@ TEXTS: dict[str, dict[str, str]] = {
         " choose another time, or let us know that you are waiting.",
         "later_for": "Free times of {names} are not known at the moment. Please check again later.",
         "join_waitlist": "Join the waitlist",
-        "waitlist_what": "Which days would suit you? We will see that you are waiting, and how to reach you.",
+        "waitlist_what": "Which days would suit you? As soon as something is free and it is your turn, we hold it for"
+        " you.",
         "from_day": "From",
         "to_day": "Until",
         "wrong_days": "Please check the days: the last one must be neither over nor before the first, and they"
@@ -55,6 +56,18 @@ TEXTS: dict[str, dict[str, str]] = {
         "keep_waitlist_token": "Keep number and code. With them you can leave the waitlist.",
         "waitlist_number": "Number of the request",
         "waitlist_code": "Code",
+        "waitlist_standing": "See how it stands, or leave the waitlist",
+        "offered": "A place is free for you",
+        "offered_until": "It is held for you until {day}, {time}. After that it goes to the next in line.",
+        "decline_offer": "I do not want this place",
+        "leave_waitlist": "Leave the waitlist",
+        "still_waiting": "Nothing is free for you yet. As soon as it is your turn, this page shows the place that we"
+        " hold for you.",
+        "offer_accepted": "You have taken this place",
+        "offer_passed": "There is no place held for you any more",
+        "offer_passed_what": "It was not taken in time, or what you were waiting for is over. You can ask to wait"
+        " again.",
+        "offer_withdrawn": "You have left the waitlist",
         "problem_title": "That did not work",
         "start_again": "Start again",
         "book_at": "Book {day}, {time}",
@@ -65,6 +78,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "too_many_requests": "This is too often. Nothing was booked; please try again in a minute.",
         "outcome_unknown": "We do not know yet whether this worked. Send the form again: it takes effect only once.",
         "validation_failed": "Something is wrong with this address or form. Nothing was booked; please start again.",
+        "authentication_required": "This link is not complete. Please open it just as you have got it.",
     },
     "ru": {
         "language": "English",
@@ -110,7 +124,8 @@ TEXTS: dict[str, dict[str, str]] = {
         " выберите другое время или встаньте в лист ожидания.",
         "later_for": "Свободное время сейчас неизвестно: {names}. Загляните, пожалуйста, позже.",
         "join_waitlist": "Встать в лист ожидания",
-        "waitlist_what": "Какие дни вам подошли бы? Мы увидим, что вы ждёте и как с вами связаться.",
+        "waitlist_what": "Какие дни вам подошли бы? Как только место освободится и подойдёт ваша очередь, мы закрепим"
+        " его за вами.",
         "from_day": "С",
         "to_day": "По",
         "wrong_days": "Проверьте, пожалуйста, дни: последний не может быть в прошлом или раньше первого, а всего их"
@@ -120,6 +135,18 @@ TEXTS: dict[str, dict[str, str]] = {
         "keep_waitlist_token": "Сохраните номер и код. С ними можно выйти из листа ожидания.",
         "waitlist_number": "Номер запроса",
         "waitlist_code": "Код",
+        "waitlist_standing": "Посмотреть, подошла ли очередь, или выйти из листа ожидания",
+        "offered": "Для вас есть место",
+        "offered_until": "Оно закреплено за вами до {time} ({day}). После этого его предложат следующему в очереди.",
+        "decline_offer": "Это место мне не нужно",
+        "leave_waitlist": "Выйти из листа ожидания",
+        "still_waiting": "Для вас пока ничего нет. Когда подойдёт ваша очередь, здесь появится место, закреплённое за"
+        " вами.",
+        "offer_accepted": "Вы заняли это место",
+        "offer_passed": "За вами больше не закреплено место",
+        "offer_passed_what": "Его не заняли вовремя, или то, чего вы ждали, уже прошло. Можно снова встать в лист"
+        " ожидания.",
+        "offer_withdrawn": "Вы вышли из листа ожидания",
         "problem_title": "Не получилось",
         "start_again": "Начать сначала",
         "book_at": "Записаться: {day}, {time}",
@@ -130,6 +157,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "too_many_requests": "Слишком много попыток. Запись не создана; попробуйте, пожалуйста, через минуту.",
         "outcome_unknown": "Мы пока не знаем, удалось ли это. Отправьте форму ещё раз: второй записи не будет.",
         "validation_failed": "В адресе или форме ошибка. Запись не создана; начните, пожалуйста, сначала.",
+        "authentication_required": "Ссылка неполная. Откройте её, пожалуйста, в том виде, в каком получили.",
+        "not_found": "Такой страницы нет.",
         "unknown_service": "Такой услуги нет.",
         "unknown_business": "Такой страницы записи нет.",
         "payments_unavailable": "Эта услуга оплачивается заранее, а онлайн-оплата пока не подключена.",
