@@ -23,12 +23,12 @@ def new_email() -> str:
 
 
 def wish(clients: Clients, day: date, email: str, **more: object) -> Json:
-    """Return the body of somebody who waits for a session on a day."""
+    """Return the body of somebody who waits for a session late on a day, when it is closed: the server offers nothing."""
     return {
         "businessId": clients.card["id"],
         "serviceId": clients.service("individual-session")["id"],
-        "from": f"{day}T06:00:00Z",
-        "to": f"{day}T18:00:00Z",
+        "from": f"{day}T19:00:00Z",
+        "to": f"{day}T23:00:00Z",
         "guestEmail": email,
         **more,
     }
@@ -53,11 +53,18 @@ def listed(desk: StaffClients, **query: object) -> list[Json]:
             return found
 
 
+def joined(clients: Clients) -> Json:
+    """Return a schedule that somebody has joined, so that all its places are offered to nobody."""
+    schedule = clients.schedules()[-1]
+    clients.post("/api/booking/reserve", {"scheduleId": schedule["id"]})
+    return schedule
+
+
 def test_asking_twice_is_asking_once(clients: Clients, day: date) -> None:
     """The same wish of the same contact gets the same answer and is one request, also of ten at the same moment (W-1)."""
     email = new_email()
     bodies = [wish(clients, day, email), wish(clients, day, email.upper(), partySize=1)]
-    bodies.append(wish(clients, day, email) | {"from": f"{day}T09:00:00+03:00"})
+    bodies.append(wish(clients, day, email) | {"from": f"{day}T22:00:00+03:00"})
     with ThreadPoolExecutor(10) as threads:
         url = clients.http.base_url.join(PATH)
         answers = list(threads.map(lambda n: httpx.post(url, json=bodies[n % 3], timeout=30), range(10)))
@@ -87,11 +94,12 @@ def test_another_wish_is_another_request(clients: Clients, day: date, more: Json
 
 def test_a_schedule_is_waited_for(clients: Clients) -> None:
     """Places of a schedule are waited for by its id alone, and no more of them than it has (W-1)."""
-    schedule = clients.schedules()[-1]
+    schedule = joined(clients)
     body = {"scheduleId": schedule["id"], "guestEmail": new_email()}
     made = clients.post(PATH, body | {"partySize": 12})
     assert kept(clients, made["waitlistId"]) == [("waiting", 12)]
     assert wrong_fields(clients.http.post(PATH, json=body | {"partySize": 13})) == {"partySize"}
+    clients.http.delete(f"{PATH}/{made['waitlistId']}", headers={"Booking-Token": made["token"]})
 
 
 def test_leaving_the_waitlist(clients: Clients, day: date) -> None:
@@ -169,7 +177,7 @@ def test_staff_see_who_waits(clients: Clients, desk: StaffClients, day: date) ->
     """Staff read the list page by page in the order of asking, by state, service or schedule, with the contact (W-1, H-2)."""
     emails = [new_email() for _ in range(5)]
     made = [clients.post(PATH, wish(clients, day, email, guestName="Guest of the list")) for email in emails]
-    group = clients.post(PATH, {"scheduleId": clients.schedules()[-1]["id"], "guestEmail": new_email()})
+    group = clients.post(PATH, {"scheduleId": joined(clients)["id"], "guestEmail": new_email(), "partySize": 12})
     clients.http.delete(f"{PATH}/{made[0]['waitlistId']}", headers={"Booking-Token": made[0]["token"]})
 
     ids = [each["waitlistId"] for each in made]
@@ -181,8 +189,8 @@ def test_staff_see_who_waits(clients: Clients, desk: StaffClients, day: date) ->
         "status": "waiting",
         "serviceId": clients.service("individual-session")["id"],
         "scheduleId": None,
-        "from": f"{day}T06:00:00Z",
-        "to": f"{day}T18:00:00Z",
+        "from": f"{day}T19:00:00Z",
+        "to": f"{day}T23:00:00Z",
         "partySize": 1,
         "guestEmail": emails[1],
         "guestPhone": None,
@@ -190,6 +198,8 @@ def test_staff_see_who_waits(clients: Clients, desk: StaffClients, day: date) ->
         "timezone": None,
         "locale": None,
         "createdAt": made[1]["createdAt"],
+        "offer": None,
+        "appointmentId": None,
     }
     waiting = [each["waitlistId"] for each in listed(desk, status="waiting")]
     assert ids[0] not in waiting
@@ -199,6 +209,7 @@ def test_staff_see_who_waits(clients: Clients, desk: StaffClients, day: date) ->
     assert not {each["waitlistId"] for each in of_group} & set(ids)
     of_service = listed(desk, serviceId=clients.service("individual-session")["id"])
     assert set(ids) < {each["waitlistId"] for each in of_service}
+    clients.http.delete(f"{PATH}/{group['waitlistId']}", headers={"Booking-Token": group["token"]})
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from holdfast.booking import blocks, outcomes, personal
 from holdfast.booking.bookings import keyed
 from holdfast.booking.offers import Offers
 from holdfast.booking.schedules import set_capacity as set_schedule_capacity
+from holdfast.booking.unpaid import end_unpaid
 from holdfast.catalog.resources import set_capacity
 from holdfast.kernel.audit import SYSTEM, Actor
 from holdfast.kernel.privacy import Handles
@@ -410,6 +411,27 @@ async def test_prepaid_services_of_a_business_that_takes_no_payments_wait(line: 
     await line.run(lambda tx: tx.run(change.format("programs", "true")))
     assert await line.turn() == 1
     assert await line.states(prepaid, group, free) == ["waiting", "waiting", "offered"]
+
+
+async def test_an_offer_that_has_to_be_paid(line: Line) -> None:
+    """An offer of what has to be paid is accepted when it is committed; when it is not paid in time, its place goes to the
+    next, and the request stays accepted until its owner asks anew (W-1, P-1).
+    """
+    await line.practice.open_account()
+    change = "update services set payment_policy = 'prepay', price_minor = 100 where slug = 'talk'"
+    await line.run(lambda tx: tx.run(change))
+    first, second = await line.wait(), await line.wait()
+    assert await line.turn() == 1
+    await line.accept(first)
+    booking = await line.practice.read(await line.booking_of(first))
+    assert (booking.state, booking.due_minor) == ("pending_payment", 100)
+    assert await line.turn() == 0
+    assert await line.stored(first) == "accepted"
+    assert await line.run(lambda tx: end_unpaid(tx, booking.id, now=True))
+    assert await line.turn() == 1
+    assert await line.states(first, second) == ["accepted", "offered"]
+    await line.wait(email=line.emails[first])
+    assert await line.states(first) == ["waiting"]
 
 
 async def test_who_is_hidden_is_not_offered(line: Line, admin_uri: str) -> None:

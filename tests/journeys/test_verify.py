@@ -17,6 +17,7 @@ from journeys.damages_of_history import HISTORY
 from journeys.damages_of_moderation import MODERATION, MODERATION_REFERENCES
 from journeys.damages_of_payments import MONEY, MONEY_PLACED, MONEY_SOUND
 from journeys.damages_of_series import SERIES
+from journeys.damages_of_waiting import WAITING, WAITING_SOUND
 from journeys.damages_of_walls import REBUILD, WALLS
 from journeys.practice import NEIGHBOUR, PRACTICE, Tenant, clone, open_practice, the
 from journeys.references import REFERENCES, WITHOUT_FOREIGN_KEY
@@ -25,11 +26,12 @@ from journeys.references_of_content import CONTENT_REFERENCES
 
 DAMAGES = PLACES | CONTACTS | CLAIMS | HISTORY | SERIES | MONEY | MODERATION | CRM | CALENDAR_DAMAGES | WALLS
 REFERENCES_OF_ALL = REFERENCES | CALENDAR_REFERENCES | CONTENT_REFERENCES | MODERATION_REFERENCES | CRM_REFERENCES
-DAMAGES |= REFERENCES_OF_ALL | WITHOUT_FOREIGN_KEY
+DAMAGES |= REFERENCES_OF_ALL | WITHOUT_FOREIGN_KEY | WAITING
 
 # What looks like damage and is none.
 SOUND = (
     CALENDARS_SOUND
+    | WAITING_SOUND
     | MONEY_SOUND
     | {
         "a hold ran out and its place went to another": (
