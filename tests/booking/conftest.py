@@ -12,6 +12,7 @@ from booking.opened import violations
 from booking.served import Clients, clients_of
 from booking.staffed import StaffClients
 from booking.studio import Studio
+from booking.waiting import Line, open_line
 from catalog.holds import release_all
 from holdfast.identity.businesses import put
 from holdfast.identity.permissions import STAFF_ROLES, Role
@@ -72,3 +73,11 @@ def desk(staffs: dict[Role, StaffClients], clients: Clients) -> StaffClients:
 def owner(staffs: dict[Role, StaffClients], clients: Clients) -> StaffClients:
     """An owner, whose bookings are given back."""
     return staffs[Role.OWNER]
+
+
+@pytest_asyncio.fixture
+async def line(app_uri: str, admin_uri: str) -> AsyncIterator[Line]:
+    """A business where people wait; its rows are sound when the test has ended."""
+    async with open_line(app_uri) as opened:
+        yield opened
+        assert violations(admin_uri) == []

@@ -13,7 +13,7 @@ from booking.opened import HOUR_SECONDS, START
 from booking.served import Json, problem
 from booking.staffed import bearer, make_key
 from booking.tenants import application
-from booking.waiting import Line, fill, open_line
+from booking.waiting import Line, fill
 from conftest import MASTER_KEY
 from holdfast.booking.admission import instant
 from holdfast.booking.pages.texts import TEXTS
@@ -30,13 +30,6 @@ async def http(postgres: EmbeddedPostgres, shared_database: str) -> AsyncIterato
     app_uri, admin_uri = (postgres.uri(user=user, database=shared_database) for user in ("holdfast_app", SUPERUSER))
     async with application(app_uri, admin_uri, MASTER_KEY) as client:
         yield client
-
-
-@pytest_asyncio.fixture
-async def line(app_uri: str) -> AsyncIterator[Line]:
-    """A business where people wait."""
-    async with open_line(app_uri) as opened:
-        yield opened
 
 
 async def wait(http: httpx.AsyncClient, line: Line, **more: object) -> Json:

@@ -32,6 +32,7 @@ SHARED_TABLES = {
 ACROSS_TENANTS = {
     "businesses_with_spent_holds": "the worker asks whom to sweep for",
     "businesses_with_unpaid": "the worker asks whose bookings were not paid in time",
+    "businesses_waited_for": "the worker asks where somebody waits for a place",
     "record_events": "what has happened at all tenants within a second is written together",
     "locate": "a call by id learns here, and only here, whose id it is",
     "business_by_slug": "a call names its business before it is bound to it",
