@@ -15,6 +15,7 @@ from booking.documented import check_answer
 from booking.staffed import bearer, make_key
 from conftest import NO_PROVIDERS
 from holdfast import config, web
+from holdfast.booking.prepayment import Till
 from holdfast.identity import businesses
 from holdfast.identity.permissions import Role
 from holdfast.kernel.database import Database
@@ -74,14 +75,20 @@ class Tenant:
 
 
 @asynccontextmanager
-async def application(app_uri: str, admin_uri: str, master_key: bytes, **more: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """Open the application in this process, with more settings; its every answer is checked against OpenAPI."""
+async def application(
+    app_uri: str, admin_uri: str, master_key: bytes, *, till: Till | None = None, **more: Any
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Open the application in this process, with more settings; its every answer is checked against OpenAPI.
+
+    With a till of the test's own, that is where bookings are paid.
+    """
     settings = {"dsn": admin_uri, "master_key": master_key, "payments": NO_PROVIDERS, **more}
     app = web.build(config.Settings(**settings), app_uri)
     opened, done = asyncio.Event(), asyncio.Event()
 
     async def live() -> None:
         async with app.lifespan():
+            app.state.reservations.till = till or app.state.reservations.till
             opened.set()
             await done.wait()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from uuid import UUID
 
 import psycopg
@@ -11,8 +12,8 @@ import pytest_asyncio
 from booking.opened import DAY_SECONDS, HOUR_SECONDS, START, Practice, beside, count, open_practice, outcomes, paid
 from holdfast.availability.busy import replace_busy
 from holdfast.availability.ics.times import Span
-from holdfast.booking.admission import Answer, CommitAnswer
-from holdfast.booking.bookings import Booking
+from holdfast.booking.admission import Answer, CommitAnswer, queries
+from holdfast.booking.bookings import Booking, find
 from holdfast.booking.contacts import Guest
 from holdfast.booking.errors import (
     CapacityExceeded,
@@ -44,10 +45,16 @@ async def practice(app_uri: str) -> AsyncIterator[Practice]:
         yield opened
 
 
+async def lock_booking(tx: Transaction, booking_id: UUID) -> None:
+    """Lock a booking with all that changing it may touch."""
+    await tx.run(queries["lock_booking"], {"business_id": tx.business_id, "id": booking_id})
+
+
 async def confirm(practice: Practice, booking_id: UUID) -> Booking:
     """Pay a booking that awaits it, and confirm it in the same transaction."""
 
     async def work(tx: Transaction) -> Booking:
+        await lock_booking(tx, booking_id)
         await paid(tx, booking_id)
         return await confirm_paid(tx, booking_id)
 
@@ -68,6 +75,11 @@ async def come_late(practice: Practice, booking_id: UUID) -> Outcome:
     """Try to readmit a booking for a payment that came late; nothing is written when it is not."""
 
     async def work(tx: Transaction) -> None:
+        # Bookings are locked before their money is; whoever comes second finds it done.
+        await lock_booking(tx, booking_id)
+        found = await find(tx, booking_id)
+        if found is None or found.state != "expired":
+            raise NotChangeable
         await paid(tx, booking_id)
         outcome = await readmit(tx, booking_id)
         if outcome != "readmitted":
@@ -332,7 +344,7 @@ async def test_only_what_has_expired_unpaid_is_admitted_again(practice: Practice
     waiting = await practice.await_payment("talk")
     for booking_id in (hold, waiting):
         with pytest.raises(NotChangeable):
-            await come_late(practice, booking_id)
+            await practice.desk.database.run(practice.business_id, partial(readmit, booking_id=booking_id))
 
 
 @pytest.mark.parametrize("service", ["talk", "dance"])

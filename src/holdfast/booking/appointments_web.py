@@ -4,6 +4,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 from uuid import UUID
 
+import msgspec
 from litestar import Response, get, patch, post
 from litestar.params import FromPath
 
@@ -20,8 +21,11 @@ from holdfast.booking.calls import (
 )
 from holdfast.booking.changes import cancel_appointment, once, reschedule
 from holdfast.booking.contacts import Contact, change_contact, person_of
+from holdfast.booking.giving_back import amount_of, percent_of
 from holdfast.booking.history import told_in_words
 from holdfast.booking.notes import put_note
+from holdfast.booking.payment_views import RefundView
+from holdfast.booking.states import CANCELLABLE
 from holdfast.identity.guards import Needs, staff_or_none
 from holdfast.identity.permissions import Permission
 from holdfast.kernel.audit import CLIENT, Actor
@@ -107,13 +111,16 @@ async def change(request: Call, appointment_id: FromPath[str]) -> Response[bytes
     opt=documented(
         views.CancelBody,
         headers=("Idempotency-Key", "If-Match"),
-        answers=views.ChangedView,
+        answers=views.CancelledView,
         # A client's token is in the body.
         security=(None, "StaffKey"),
     ),
 )
 async def cancel(request: Call, appointment_id: FromPath[str]) -> Response[bytes]:
-    """Cancel an appointment; its place is free at once."""
+    """Cancel an appointment; its place is free at once, and what was paid goes back as its terms say.
+
+    Staff give all of it back, or as much as they name by `refundPercent`.
+    """
     data = decode(views.CancelBody, await request.body())
     expected = expected_version(request, data.expected_version)
     booking = await _proven(request, appointment_id, data.cancellation_token, data.business_id)
@@ -126,6 +133,7 @@ async def cancel(request: Call, appointment_id: FromPath[str]) -> Response[bytes
             expected_version=expected,
             reason=data.reason,
             actor=_actor(request),
+            refund_percent=None if data.refund_percent is msgspec.UNSET else data.refund_percent,
         )
     return json_response(answer)
 
@@ -156,6 +164,13 @@ def _told(request: Call, booking: Booking, expected: int | None) -> AbstractAsyn
 
 
 async def _appointment(request: Call, booking: Booking) -> Response[bytes]:
-    person = person_of(await desk_of(request).database.keys(booking.business_id), booking)
+    database = desk_of(request).database
+    person = person_of(await database.keys(booking.business_id), booking)
     view = views.AppointmentView if staff_or_none(request) is None else views.StaffAppointmentView
-    return json_response(view.of(booking, person), headers={"ETag": f'"{booking.version}"'})
+    goes_back = None
+    if booking.due_minor is not None and booking.state in CANCELLABLE:
+        percent = percent_of(booking, CLIENT)
+        async with database.transaction(booking.business_id) as tx:
+            minor = await amount_of(tx, booking, percent)
+        goes_back = RefundView(percent=percent or 0, amount_minor=minor, currency=booking.currency)
+    return json_response(view.of(booking, person, goes_back), headers={"ETag": f'"{booking.version}"'})

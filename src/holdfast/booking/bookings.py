@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,8 @@ from holdfast.booking.errors import (
     VersionConflict,
     VersionRequired,
 )
-from holdfast.booking.states import UNCOMMITTED, BookingState
+from holdfast.booking.giving_back import amount_of, percent_of
+from holdfast.booking.states import CANCELLABLE, UNCOMMITTED, BookingState
 from holdfast.kernel.audit import CLIENT, Actor, seal_reason
 from holdfast.kernel.database import Transaction
 
@@ -61,6 +62,8 @@ class Booking:
     resource_ids: list[UUID]
     cancel_notice_minutes: int
     hold_minutes: int
+    # What goes back of its money with the change that was just made.
+    refund_minor: int = 0
 
     @property
     def status(self) -> BookingState:
@@ -200,20 +203,31 @@ async def release(tx: Transaction, booking_id: UUID) -> None:
 
 
 async def cancel(
-    tx: Transaction, booking_id: UUID, *, expected_version: int | None, reason: str | None, actor: Actor = CLIENT
+    tx: Transaction,
+    booking_id: UUID,
+    *,
+    expected_version: int | None,
+    reason: str | None,
+    actor: Actor = CLIENT,
+    refund_percent: int | None = None,
 ) -> Booking:
-    """Cancel a confirmed appointment and free its place, once.
+    """Cancel an appointment that is confirmed or awaits its payment, and free its place, once.
 
-    Raises AlreadyCancelled and what check_changeable raises, AppointmentNotFound.
+    How much of its money goes back is written down with it: `refund_percent`, which staff may name, or what its terms
+    say. Whoever took the money sends it. The answer tells how much that is.
+
+    Raises AlreadyCancelled and what check_changeable and percent_of raise, AppointmentNotFound.
     """
     before = await lock_appointment(tx, booking_id)
     if before.state == BookingState.CANCELLED:
         raise AlreadyCancelled
-    check_changeable(before, expected_version, actor)
-    await tx.run(queries["cancel_appointment"], {"business_id": tx.business_id, "id": booking_id})
-    await tx.run(queries["free_places"], {"business_id": tx.business_id, "id": booking_id})
+    check_changeable(before, expected_version, actor, states=CANCELLABLE)
+    percent = percent_of(before, actor, refund_percent)
+    values = {"business_id": tx.business_id, "id": booking_id}
+    await tx.run(queries["cancel_appointment"], values | {"refund_percent": percent})
+    await tx.run(queries["free_places"], values)
     await record(tx, before, "cancel", "AppointmentCancelled", actor, reason)
-    return await read_appointment(tx, booking_id)
+    return replace(await read_appointment(tx, booking_id), refund_minor=await amount_of(tx, before, percent))
 
 
 class Move(msgspec.Struct):
@@ -266,22 +280,30 @@ def check_version(booking: Booking, expected_version: int | None, actor: Actor) 
 
 
 def check_changeable(
-    booking: Booking, expected_version: int | None, actor: Actor = CLIENT, *, with_notice: bool = True
+    booking: Booking,
+    expected_version: int | None,
+    actor: Actor = CLIENT,
+    *,
+    with_notice: bool = True,
+    states: Collection[BookingState] = frozenset({BookingState.CONFIRMED}),
 ) -> None:
     """Let a booking be changed only while it is confirmed, as it was seen, and by a client only in time.
 
-    Raises AlreadyCancelled, NotChangeable, VersionRequired, VersionConflict, CancellationClosed.
+    `states` are others that will do as well. Raises AlreadyCancelled, NotChangeable, VersionRequired, VersionConflict,
+    CancellationClosed.
     """
     if not actor.is_client:
         # Whatever has become of it: that it was changed, and by whom, tells more than what it is now.
         check_version(booking, expected_version, actor)
     if booking.state == BookingState.CANCELLED:
         raise AlreadyCancelled
-    if booking.state != BookingState.CONFIRMED:
+    if booking.state not in states:
         raise NotChangeable(details={"status": booking.state})
     check_version(booking, expected_version, actor)
     until = booking.starts_at - timedelta(minutes=booking.cancel_notice_minutes)
-    if with_notice and actor.is_client and booking.now >= until:
+    # Who has not paid yet may give the place back at any time.
+    is_binding = with_notice and booking.state == BookingState.CONFIRMED
+    if is_binding and actor.is_client and booking.now >= until:
         raise CancellationClosed(details={"until": until})
 
 

@@ -36,6 +36,11 @@ def tenancy_of(request: Call) -> Tenancy:
     return request.app.state.tenancy  # type: ignore[no-any-return]
 
 
+def base_url_of(request: Call) -> str:
+    """Return this server as the client has called it, without a slash at its end."""
+    return f"{request.scope['scheme']}://{request.headers.get('host') or 'localhost'}"
+
+
 async def own_appointment(request: Call, staff: Staff, text: str, named: UUID | None = None) -> Booking:
     """Return an appointment of the business whose staff call.
 

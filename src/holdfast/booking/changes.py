@@ -30,7 +30,7 @@ from holdfast.booking.errors import (
 )
 from holdfast.booking.reservations import Place, Reservations, Wish, raise_too
 from holdfast.booking.terms import MOVING, STAFF
-from holdfast.booking.views import ChangedView
+from holdfast.booking.views import CancelledView, ChangedView
 from holdfast.kernel.audit import CLIENT, Actor
 from holdfast.kernel.database import Database, Transaction
 from holdfast.kernel.errors import TryLater, ValidationFailed
@@ -74,15 +74,21 @@ async def cancel_appointment(
     expected_version: int | None,
     reason: str | None,
     actor: Actor = CLIENT,
-) -> ChangedView:
+    refund_percent: int | None = None,
+) -> CancelledView:
     """Cancel an appointment and return the answer; the same one for the same key.
 
     Raises what bookings.cancel raises, and IdempotencyKeyReused.
     """
     change = partial(
-        bookings.cancel, booking_id=booking.id, expected_version=expected_version, reason=reason, actor=actor
+        bookings.cancel,
+        booking_id=booking.id,
+        expected_version=expected_version,
+        reason=reason,
+        actor=actor,
+        refund_percent=refund_percent,
     )
-    return await once(database, booking, key, ChangedView, change)
+    return await once(database, booking, key, CancelledView, change)
 
 
 async def _answered(tx: Transaction, key: Keyed, shape: type[V]) -> V | None:

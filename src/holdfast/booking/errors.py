@@ -166,7 +166,7 @@ class AlreadyRefunded(UserError):
 
 
 class RefundNotAllowed(UserError):
-    """Only a confirmed appointment can be refunded; `details.status` says what it is."""
+    """Only what is confirmed, or cancelled with money owed, can be refunded; `details.status` says what it is."""
 
     code, status, message = "REFUND_NOT_ALLOWED", 409, "Only a confirmed appointment can be refunded"
 

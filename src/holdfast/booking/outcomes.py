@@ -1,10 +1,12 @@
 """How an appointment ended, as staff record it: somebody came, did not come, or was given their money back."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from holdfast.booking.admission import queries
 from holdfast.booking.bookings import Booking, check_version, lock_appointment, read_appointment, record
 from holdfast.booking.errors import AlreadyRefunded, NotChangeable, OutcomeTooEarly, RefundNotAllowed
+from holdfast.booking.giving_back import amount_of, is_owed
 from holdfast.booking.states import BookingState
 from holdfast.kernel.audit import Actor
 from holdfast.kernel.database import Transaction
@@ -49,19 +51,22 @@ async def record_outcome(
 async def refund(
     tx: Transaction, booking_id: UUID, *, expected_version: int | None, reason: str | None, actor: Actor
 ) -> Booking:
-    """Refund a confirmed appointment and free its place, once (B-18).
+    """Refund a confirmed appointment and free its place, once; or one cancelled whose money is still owed (B-18).
 
-    It is a state: no money has been taken, so none goes back. Raises AlreadyRefunded, RefundNotAllowed in any other
-    state, VersionRequired, VersionConflict, AppointmentNotFound.
+    All that was paid through Holdfast goes back, of one that was cancelled what was decided then; whoever took the
+    money sends it, and the answer tells how much that is. Raises AlreadyRefunded, RefundNotAllowed in any other state,
+    VersionRequired, VersionConflict, AppointmentNotFound.
     """
     before = await lock_appointment(tx, booking_id)
     if before.state == BookingState.REFUNDED:
         raise AlreadyRefunded
-    if before.state != BookingState.CONFIRMED:
+    is_cancelled = before.state == BookingState.CANCELLED
+    if before.state != BookingState.CONFIRMED and not (is_cancelled and await is_owed(tx, before)):
         raise RefundNotAllowed(details={"status": before.state})
     check_version(before, expected_version, actor)
     values = {"business_id": tx.business_id, "id": booking_id}
     await tx.run(_SQL["refund_appointment"], values)
     await tx.run(queries["free_places"], values)
     await record(tx, before, "refund", "AppointmentRefunded", actor, reason)
-    return await read_appointment(tx, booking_id)
+    after = await read_appointment(tx, booking_id)
+    return replace(after, refund_minor=await amount_of(tx, before, after.refund_percent))

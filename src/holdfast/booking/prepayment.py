@@ -5,6 +5,10 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from holdfast.booking.admission import CommitAnswer
+from holdfast.booking.errors import PaymentsUnavailable
+from holdfast.booking.states import BookingState
+
 
 @dataclass(frozen=True, slots=True)
 class Payable:
@@ -45,3 +49,17 @@ class Till(Protocol):
         While something is open the provider is asked first, once in 2 seconds at most, and what follows is done: the
         booking may be another after this. Never raises for a provider that does not answer.
         """
+
+
+async def open_payment(
+    till: Till | None, business_id: UUID, answer: CommitAnswer, base_url: str | None = None
+) -> Payable | None:
+    """Return how what was committed is paid, to whoever it is for; None for anybody else, and when nothing is due.
+
+    Repeated it is the same payment, or a new attempt after one that has failed. Raises PaymentsUnavailable.
+    """
+    if answer.state != BookingState.PENDING_PAYMENT or answer.nonce is None:
+        return None
+    if till is None:
+        raise PaymentsUnavailable
+    return await till.open(business_id, answer.id, base_url=base_url)

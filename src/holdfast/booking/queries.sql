@@ -35,6 +35,11 @@ update bookings set expires_at = clock_timestamp() + interval '10 minutes', vers
 update bookings set state = 'confirmed', confirmed_at = clock_timestamp(), version = version + 1
  where business_id = %(business_id)s and id = %(id)s and state = 'pending_payment';
 
+-- name: service_slug
+-- Null for a place in a group.
+select (select s.slug from services s where s.business_id = b.business_id and s.id = b.service_id)
+  from bookings b where b.business_id = %(business_id)s and b.id = %(id)s;
+
 -- name: limits_of_former_places
 select r.id, b.starts_at, coalesce(r.timezone, owner.timezone) as timezone
   from bookings b
@@ -106,10 +111,28 @@ update bookings set state = 'released', version = version + 1
 
 -- name: cancel_appointment
 update bookings b
-   set state = 'cancelled', version = version + 1,
+   set state = 'cancelled', version = version + 1, refund_percent = %(refund_percent)s::smallint,
        former_resource_ids = array(select distinct c.resource_id from claims c
                                     where c.business_id = b.business_id and c.booking_id = b.id order by 1)
- where business_id = %(business_id)s and id = %(id)s and state = 'confirmed';
+ where business_id = %(business_id)s and id = %(id)s and state in ('confirmed', 'pending_payment');
+
+-- name: money_of
+-- Of the payment that pays a booking: what was taken, and what goes back of it, by its terms and for other reasons. And
+-- whether a provider has refused to give something back that nobody has tried anew.
+select coalesce(max(p.captured_minor), 0) as captured,
+       coalesce(sum(r.amount_minor) filter (where r.state <> 'refused' and r.cause <> 'policy'), 0)::bigint as given,
+       coalesce(sum(r.amount_minor) filter (where r.state <> 'refused' and r.cause = 'policy'), 0)::bigint
+           as given_by_terms,
+       exists (select from payments any_payment
+                 join refunds no on no.business_id = any_payment.business_id and no.payment_id = any_payment.id
+                where any_payment.business_id = %(business_id)s and any_payment.booking_id = %(id)s
+                  and no.state = 'refused'
+                  and not exists (select from refunds again
+                                   where again.business_id = no.business_id and again.payment_id = no.payment_id
+                                     and again.cause = no.cause and again.number > no.number)) as refused
+  from payments p
+  left join refunds r on r.business_id = p.business_id and r.payment_id = p.id
+ where p.business_id = %(business_id)s and p.booking_id = %(id)s and p.pays;
 
 -- name: change_contact
 update bookings

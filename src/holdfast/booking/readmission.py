@@ -8,6 +8,7 @@ import msgspec
 from holdfast.availability.walltime import day_bounds, local_day
 from holdfast.booking.admission import instant, queries
 from holdfast.booking.errors import NotChangeable
+from holdfast.booking.unpaid import tell_confirmed
 from holdfast.kernel.database import Transaction
 
 Outcome = Literal["readmitted", "refused", "spent", "again"]
@@ -36,4 +37,6 @@ async def readmit(tx: Transaction, booking_id: UUID) -> Outcome:
     outcome: Outcome | Literal["not_expired"] = await tx.value(queries["readmit"], named | more)
     if outcome == "not_expired":
         raise NotChangeable("Only what has expired unpaid can be admitted again")
+    if outcome == "readmitted":
+        await tell_confirmed(tx, booking_id)
     return outcome

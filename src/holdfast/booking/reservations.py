@@ -43,6 +43,8 @@ from holdfast.booking.errors import (
 )
 from holdfast.booking.guard import ContactGuard
 from holdfast.booking.measures import CONFLICTS
+from holdfast.booking.prepayment import Till
+from holdfast.booking.states import BookingState
 from holdfast.booking.terms import PUBLIC, Terms
 from holdfast.booking.tokens import BookingTokens
 from holdfast.catalog.services import Service
@@ -107,13 +109,15 @@ class Reservations:
         admission: Admission,
         tokens: BookingTokens,
         guard: ContactGuard | None = None,
+        till: Till | None = None,
     ) -> None:
-        """Prepare; events are written by whoever keeps their recorder."""
+        """Prepare; events are written by whoever keeps their recorder. Without a till nothing is paid beforehand."""
         self.database = database
         self.guard = guard
         self.snapshots = snapshots
         self.admission = admission
         self.tokens = tokens
+        self.till = till
         self.events = Recorder(database)
         self._conflicts: Rounds[dict[str, object]] = Rounds()
         self._turn = itertools.count()
@@ -212,7 +216,7 @@ class Reservations:
         service = None if answer.service is None else snapshot.services.get(answer.service)
         if service is not None:
             self.events.add(snapshot.business.id, tracked.DETAILS_SUBMITTED, service_slug=service.slug)
-            if answer.outcome == "committed":
+            if answer.state == BookingState.CONFIRMED and answer.outcome == "committed":
                 self.events.add(snapshot.business.id, tracked.CONFIRMED, service_slug=service.slug)
 
     async def find_place(self, business_id: UUID, wish: Wish, terms: Terms = PUBLIC) -> Place:

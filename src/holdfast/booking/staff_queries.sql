@@ -24,9 +24,13 @@ update bookings set state = %(state)s, version = version + 1
 -- name: refund_appointment
 update bookings b
    set state = 'refunded', version = version + 1,
-       former_resource_ids = array(select distinct c.resource_id from claims c
-                                    where c.business_id = b.business_id and c.booking_id = b.id order by 1)
- where business_id = %(business_id)s and id = %(id)s and state = 'confirmed';
+       -- What was cancelled goes back as it was decided then.
+       refund_percent = case when b.state = 'cancelled' then b.refund_percent when b.due_minor is not null then 100 end,
+       former_resource_ids = case when b.state = 'cancelled' then b.former_resource_ids
+                                  else array(select distinct c.resource_id from claims c
+                                              where c.business_id = b.business_id and c.booking_id = b.id
+                                              order by 1) end
+ where business_id = %(business_id)s and id = %(id)s and state in ('confirmed', 'cancelled');
 
 -- name: list_appointments
 -- Claims of what was given back are gone: under a resource only those that take it, or took it to their end, are found.

@@ -84,7 +84,7 @@ class RefundBody(views.KeyedBody, kw_only=True):
 
 
 class RefundedView(views.ChangedView, kw_only=True):
-    """A refunded appointment. No payment was taken through Holdfast, so the amount is 0."""
+    """A refunded appointment, and how much of what was paid through Holdfast goes back; 0 when nothing was."""
 
     refunded_minor: int = 0
     currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
@@ -93,7 +93,7 @@ class RefundedView(views.ChangedView, kw_only=True):
     def of(cls, booking: Booking) -> "RefundedView":
         """Return an appointment as its row tells."""
         shown = msgspec.structs.asdict(views.ChangedView.of(booking))
-        return cls(**shown, currency=booking.currency)
+        return cls(**shown, refunded_minor=booking.refund_minor, currency=booking.currency)
 
 
 class AppointmentsView(msgspec.Struct, rename="camel"):
@@ -215,7 +215,7 @@ async def outcome(request: Call, appointment_id: FromPath[str]) -> Response[byte
     opt=documented(RefundBody, headers=("Idempotency-Key", "If-Match"), answers=RefundedView, security="StaffKey"),
 )
 async def refund(request: Call, appointment_id: FromPath[str]) -> Response[bytes]:
-    """Refund a confirmed appointment; its place is free at once."""
+    """Refund a confirmed appointment, whose place is free at once, or one cancelled whose money is still owed."""
     data = decode(RefundBody, await request.body())
     expected = expected_version(request, data.expected_version)
     staff = staff_of(request)

@@ -36,5 +36,8 @@ TRANSITIONS: dict[BookingState, frozenset[BookingState]] = {
 # Places of a booking in one of these are taken; of a held one only until it expires.
 LIVE = frozenset({S.HELD, S.PENDING_PAYMENT, S.CONFIRMED, S.COMPLETED, S.NO_SHOW})
 
+# What can be cancelled: it is confirmed, or its place waits for its payment.
+CANCELLABLE = frozenset({S.CONFIRMED, S.PENDING_PAYMENT})
+
 # A booking that never came further than its hold: not an appointment.
 UNCOMMITTED = frozenset({S.HELD, S.EXPIRED, S.RELEASED})

@@ -8,8 +8,10 @@ from holdfast.booking.admission import end_overdue, queries
 from holdfast.booking.bookings import Booking, lock_appointment, read_appointment, record
 from holdfast.booking.errors import NotChangeable
 from holdfast.booking.states import BookingState
+from holdfast.booking.tracked import CONFIRMED
 from holdfast.kernel.audit import SYSTEM
 from holdfast.kernel.database import Database, Transaction, is_away
+from holdfast.kernel.recorder import tell
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +73,15 @@ async def confirm_paid(tx: Transaction, booking_id: UUID) -> Booking:
     before = await _awaiting(tx, booking_id)
     await tx.run(queries["confirm_paid"], {"business_id": tx.business_id, "id": booking_id})
     await record(tx, before, "pay", "AppointmentConfirmed", SYSTEM, None)
+    await tell_confirmed(tx, booking_id)
     return await read_appointment(tx, booking_id)
+
+
+async def tell_confirmed(tx: Transaction, booking_id: UUID) -> None:
+    """Tell analytics, in the transaction of the change, that somebody who had to pay is booked."""
+    slug = await tx.value(queries["service_slug"], {"business_id": tx.business_id, "id": booking_id})
+    if slug is not None:
+        await tell(tx, CONFIRMED, service_slug=slug)
 
 
 async def _awaiting(tx: Transaction, booking_id: UUID) -> Booking:

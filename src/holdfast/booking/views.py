@@ -11,9 +11,12 @@ from holdfast.availability.walltime import UnknownTimeZone, check_zone
 from holdfast.booking.admission import Answer, CommitAnswer
 from holdfast.booking.bookings import Booking
 from holdfast.booking.contacts import Person
+from holdfast.booking.payment_views import PaymentView, RefundView
+from holdfast.booking.prepayment import Payable
+from holdfast.booking.states import BookingState
 from holdfast.kernel import contacts
 from holdfast.kernel.errors import ValidationFailed
-from holdfast.kernel.http import MAX_KEY_LENGTH, Instant, Key, Line, decode, encode_plain, worded
+from holdfast.kernel.http import MAX_KEY_LENGTH, Instant, Key, Line, encode_plain, worded
 
 Party = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 _TEXT = worded(r"^[^\x00]*$(?![\s\S])", "must not have the character NUL")
@@ -22,6 +25,7 @@ Phone = contacts.Phone
 Locale = contacts.Locale
 Note = Annotated[str, msgspec.Meta(max_length=10_000, pattern=_TEXT)]
 Reason = Annotated[str, msgspec.Meta(max_length=500, pattern=_TEXT)]
+Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
 TtlMinutes = Annotated[int, msgspec.Meta(ge=1, le=1_440)]
 TtlSeconds = Annotated[int, msgspec.Meta(ge=1, le=86_400)]
 
@@ -134,12 +138,18 @@ class CommitBody(GuestBody, kw_only=True):
 
 
 class CancelBody(KeyedBody, kw_only=True):
-    """A cancellation, with the token that proves whose it is."""
+    """A cancellation, with the token that proves whose it is; staff may name how much of what was paid goes back."""
 
     business_id: UUID | None = None
     cancellation_token: Annotated[str, msgspec.Meta(max_length=200)] | None = None
     reason: Reason | None = None
     expected_version: int | None = None
+    refund_percent: Percent | msgspec.UnsetType | None = msgspec.UNSET
+
+    def fingerprint(self) -> bytes:
+        """Return what makes two requests the same: without a percent the same as before there was one to name."""
+        self.refund_percent = msgspec.UNSET if self.refund_percent is None else self.refund_percent
+        return KeyedBody.fingerprint(self)
 
 
 class ChangeBody(PlaceBody, kw_only=True):
@@ -172,20 +182,6 @@ def ttl_of(body: Timed) -> int | None:
     if body.ttl_minutes is not None and body.ttl_seconds is not None:
         raise ValidationFailed.at("ttlSeconds", "give ttlMinutes or ttlSeconds, not both")
     return body.ttl_seconds if body.ttl_minutes is None else body.ttl_minutes * 60
-
-
-class ContactBody(msgspec.Struct, rename="camel", kw_only=True):
-    """The contact that a form brings."""
-
-    guest_email: Email
-    guest_phone: Phone | None = None
-    guest_name: Line | None = None
-
-
-def contact_of(form: dict[str, str]) -> ContactBody:
-    """Return the contact of an HTML form; raises ValidationFailed, which names the member."""
-    members = {"guestEmail": form.get("email", ""), "guestPhone": form.get("phone"), "guestName": form.get("name")}
-    return decode(ContactBody, msgspec.json.encode({name: value or None for name, value in members.items()}))
 
 
 def checked_zone(name: str | None, field: str = "timezone") -> str | None:
@@ -263,10 +259,12 @@ class ReservationView(PlaceView, rename="camel", kw_only=True):
         )
 
 
-class CommittedView(msgspec.Struct, rename="camel", kw_only=True):
+class CommittedView(msgspec.Struct, rename="camel", kw_only=True, omit_defaults=True):
     """An appointment as its commit answers it; the token is shown here and nowhere else.
 
-    A commit that is repeated for another e-mail address than that of the appointment is shown no token.
+    What has to be paid beforehand is `pending_payment`, and `payment` says how that is done: its place is kept until
+    then, and it is confirmed when the money has come. A commit that is repeated for another e-mail address than that of
+    the appointment is shown neither token nor payment.
     """
 
     appointment_id: UUID
@@ -279,10 +277,11 @@ class CommittedView(msgspec.Struct, rename="camel", kw_only=True):
     service_id: UUID | None
     schedule_id: UUID | None
     replayed: bool
+    payment: PaymentView | None = None
 
     @classmethod
-    def of_commit(cls, answer: CommitAnswer, token: str | None) -> "CommittedView":
-        """Return the appointment of a commit."""
+    def of_commit(cls, answer: CommitAnswer, token: str | None, payable: Payable | None = None) -> "CommittedView":
+        """Return the appointment of a commit, and how it is paid."""
         done = answer.made()
         return cls(
             appointment_id=answer.id,
@@ -295,6 +294,7 @@ class CommittedView(msgspec.Struct, rename="camel", kw_only=True):
             service_id=answer.service,
             schedule_id=answer.schedule,
             replayed=answer.outcome == "repeated",
+            payment=None if payable is None else PaymentView.of(payable),
         )
 
     @classmethod
@@ -318,11 +318,19 @@ class CommittedView(msgspec.Struct, rename="camel", kw_only=True):
 
 
 class AppointmentView(PlaceView, rename="camel", kw_only=True):
-    """An appointment with its contact: for its client, and for staff."""
+    """An appointment with its contact: for its client, and for staff.
+
+    `dueMinor` has to be paid before it is confirmed, by `expiresAt` while it awaits that. `refundIfCancelledNow` is
+    what its client would get back, and `refundPercent` what was decided when it was cancelled or refunded.
+    """
 
     appointment_id: UUID
     price_minor: int
     currency: str
+    due_minor: int | None
+    expires_at: Instant | None
+    refund_percent: int | None
+    refund_if_cancelled_now: RefundView | None = None
     timezone: str | None
     locale: str | None
     guest_email: str | None
@@ -330,7 +338,7 @@ class AppointmentView(PlaceView, rename="camel", kw_only=True):
     guest_name: str | None
 
     @classmethod
-    def of(cls, booking: Booking, person: Person) -> "AppointmentView":
+    def of(cls, booking: Booking, person: Person, goes_back: RefundView | None = None) -> "AppointmentView":
         """Return an appointment as its row tells, and whom it is for."""
         return cls(
             appointment_id=booking.id,
@@ -338,6 +346,10 @@ class AppointmentView(PlaceView, rename="camel", kw_only=True):
             **_place_of(booking),
             price_minor=booking.price_minor,
             currency=booking.currency,
+            due_minor=booking.due_minor,
+            expires_at=booking.expires_at if booking.state == BookingState.PENDING_PAYMENT else None,
+            refund_percent=booking.refund_percent,
+            refund_if_cancelled_now=goes_back,
             timezone=booking.timezone,
             locale=booking.locale,
             guest_email=person.email,
@@ -352,9 +364,9 @@ class StaffAppointmentView(AppointmentView, kw_only=True):
     has_note: bool
 
     @classmethod
-    def of(cls, booking: Booking, person: Person) -> "StaffAppointmentView":
+    def of(cls, booking: Booking, person: Person, goes_back: RefundView | None = None) -> "StaffAppointmentView":
         """Return an appointment as its row tells, and whom it is for."""
-        shown = msgspec.structs.asdict(AppointmentView.of(booking, person))
+        shown = msgspec.structs.asdict(AppointmentView.of(booking, person, goes_back))
         return cls(**shown, has_note=booking.has_note)
 
 
@@ -378,6 +390,26 @@ class ChangedView(PlaceView, rename="camel", kw_only=True):
             appointment_id=booking.id,
             status=booking.state,
             **_place_of(booking),
+        )
+
+
+class CancelledView(ChangedView, kw_only=True):
+    """An appointment after it was cancelled, and what goes back of what was paid beforehand; null: nothing was due."""
+
+    refund_minor: int | None
+    refund_percent: int | None
+    currency: str
+
+    @classmethod
+    def of(cls, booking: Booking) -> Self:
+        """Return an appointment as its row tells."""
+        return cls(
+            appointment_id=booking.id,
+            status=booking.state,
+            **_place_of(booking),
+            refund_minor=None if booking.due_minor is None else booking.refund_minor,
+            refund_percent=booking.refund_percent,
+            currency=booking.currency,
         )
 
 

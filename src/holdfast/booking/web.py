@@ -9,10 +9,11 @@ from litestar.params import FromPath
 from holdfast.booking import bookings, views
 from holdfast.booking.admission import Answer
 from holdfast.booking.bookings import keyed
-from holdfast.booking.calls import Call, desk_of, key_of, located, place_named, tenancy_of
+from holdfast.booking.calls import Call, base_url_of, desk_of, key_of, located, place_named, tenancy_of
 from holdfast.booking.contacts import Guest
 from holdfast.booking.errors import ReservationNotFoundOrExpired, SlotConflict, UnknownSchedule, UnknownService
 from holdfast.booking.places import places_left
+from holdfast.booking.prepayment import open_payment
 from holdfast.booking.reservations import Wish
 from holdfast.identity.errors import UnknownBusiness
 from holdfast.kernel.about import BOOKING_ID, note
@@ -103,7 +104,10 @@ async def release(request: Call, reservation_id: FromPath[str]) -> None:
 
 @post("/api/booking/commit", opt=documented(views.CommitBody, answers=views.CommittedView, created=True))
 async def commit(request: Call) -> Response[bytes]:
-    """Turn a reservation into an appointment; repeated, it returns the same appointment."""
+    """Turn a reservation into an appointment; repeated, it returns the same appointment.
+
+    What has to be paid beforehand awaits its payment then, and its place is kept for that time.
+    """
     data = decode(views.CommitBody, await request.body())
     guest = Guest(data.guest_email, data.guest_phone, data.guest_name, views.checked_zone(data.timezone), data.locale)
     desk = desk_of(request)
@@ -113,7 +117,9 @@ async def commit(request: Call) -> Response[bytes]:
     note(BOOKING_ID, data.reservation_id)
     answer = await desk.commit(business_id, data.reservation_id, guest)
     token = desk.tokens.of_nonce(business_id, answer.id, answer.nonce)
-    return json_response(views.CommittedView.of_commit(answer, token), 201 if answer.outcome == "committed" else 200)
+    payable = await open_payment(desk.till, business_id, answer, base_url_of(request))
+    shown = views.CommittedView.of_commit(answer, token, payable)
+    return json_response(shown, 201 if answer.outcome == "committed" else 200)
 
 
 @get(

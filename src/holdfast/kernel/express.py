@@ -37,6 +37,7 @@ class ExpressCall:
 
     def __init__(self, app: Litestar, scope: Any, receive: Receive) -> None:
         self.app = app
+        self.scope = scope
         self.headers = _Headers(scope["headers"])
         self._receive = receive
 

@@ -15,13 +15,13 @@ from litestar.response import Redirect
 
 from holdfast.availability.snapshots import Snapshot
 from holdfast.availability.walltime import local_day, zones
-from holdfast.booking import bookings, views
+from holdfast.booking import bookings
 from holdfast.booking.bookings import Booking, keyed
 from holdfast.booking.contacts import Guest
 from holdfast.booking.errors import CheckLater, ReservationNotFoundOrExpired, SlotConflict, UnknownService
 from holdfast.booking.free_time import free_days
 from holdfast.booking.pages import offer, waiting
-from holdfast.booking.pages.opening import PROBLEMS, Call, desk_of, open_page, typed_in
+from holdfast.booking.pages.opening import PROBLEMS, Call, contact_of, desk_of, open_page, typed_in
 from holdfast.booking.pages.rendering import Page, render
 from holdfast.booking.reservations import Wish
 from holdfast.booking.states import LIVE, UNCOMMITTED, BookingState
@@ -98,7 +98,7 @@ async def confirm(request: Call, business: FromPath[str], reservation_id: FromPa
     if booking.status not in LIVE:
         return _shown(page, snapshot, booking, _wanted(request), typed)
     try:
-        body = views.contact_of(form)
+        body = contact_of(form)
     except ValidationFailed as invalid:
         return _shown(page, snapshot, booking, _wanted(request), typed, invalid)
     desk = desk_of(request)

@@ -2,16 +2,18 @@
 
 from typing import Any
 
+import msgspec
 import psycopg
 import structlog
 from litestar import Request, Response
 
 from holdfast.availability.snapshots import Snapshot
+from holdfast.booking import views
 from holdfast.booking.pages.rendering import Page, page_of, render
 from holdfast.booking.reservations import Reservations
 from holdfast.identity.errors import UnknownBusiness
 from holdfast.kernel.errors import TryLater, UserError
-from holdfast.kernel.http import count_refusal
+from holdfast.kernel.http import Line, count_refusal, decode
 
 log = structlog.get_logger(__name__)
 
@@ -19,6 +21,20 @@ Call = Request[Any, Any, Any]
 
 # What a form brings of whoever fills it in.
 _TYPED = ("name", "email", "phone")
+
+
+class ContactBody(msgspec.Struct, rename="camel", kw_only=True):
+    """The contact that a form brings."""
+
+    guest_email: views.Email
+    guest_phone: views.Phone | None = None
+    guest_name: Line | None = None
+
+
+def contact_of(form: dict[str, str]) -> ContactBody:
+    """Return the contact of an HTML form; raises ValidationFailed, which names the member."""
+    members = {"guestEmail": form.get("email", ""), "guestPhone": form.get("phone"), "guestName": form.get("name")}
+    return decode(ContactBody, msgspec.json.encode({name: value or None for name, value in members.items()}))
 
 
 def show_problem(request: Call, error: UserError | psycopg.OperationalError) -> Response[str]:

@@ -8,10 +8,10 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from holdfast.availability.walltime import day_bounds, local_day
-from holdfast.booking import views, waitlist
+from holdfast.booking import waitlist
 from holdfast.booking.contacts import Guest
 from holdfast.booking.errors import UnknownService
-from holdfast.booking.pages.opening import PROBLEMS, Call, desk_of, open_page, typed_in
+from holdfast.booking.pages.opening import PROBLEMS, Call, contact_of, desk_of, open_page, typed_in
 from holdfast.booking.pages.rendering import Page, render
 from holdfast.booking.waitlist import Wanted
 from holdfast.booking.waitlist_web import LONGEST_WINDOW_DAYS
@@ -46,7 +46,7 @@ async def wait(request: Call, business: FromPath[str]) -> Response[str]:
         raise UnknownService
     shown = {name: form.get(name, "") for name in ("from", "to")} | typed_in(form)
     try:
-        body = views.contact_of(form)
+        body = contact_of(form)
         wanted = _wanted(page, service, form)
         guest = Guest(body.guest_email, body.guest_phone, body.guest_name, page.zone, page.language)
         desk = desk_of(request)
