@@ -195,14 +195,14 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
         )
         app.state.publication = Publication("web", folder_of_supervisor())
         guard = ContactGuard(master_key, settings.guard_seconds)
+        app.state.payment_providers = PaymentProviders(payment_openings(settings.payments))
+        app.state.till = PaymentTill(database, app.state.payment_providers, settings.payments.public_url)
         app.state.reservations = Reservations(
-            database, Snapshots(database), admission, BookingTokens(master_key), guard
+            database, Snapshots(database), admission, BookingTokens(master_key), guard, app.state.till
         )
         app.state.tenancy = Tenancy(database, settings.default_business)
         app.state.entrance = _entrance(settings, database, master_key)
         app.state.providers = Providers(openings(settings.calendars, database))
-        app.state.payment_providers = PaymentProviders(payment_openings(settings.payments))
-        app.state.till = PaymentTill(database, app.state.payment_providers, settings.payments.public_url)
         app.state.question_tokens = QuestionTokens(master_key)
         app.state.write_limits = WriteLimits(
             database,
