@@ -27,8 +27,9 @@ from holdfast.booking.errors import (
     SlotConflict,
     UnknownSchedule,
     VersionConflict,
+    raise_too,
 )
-from holdfast.booking.reservations import Place, Reservations, Wish, raise_too
+from holdfast.booking.reservations import Place, Reservations, Wish
 from holdfast.booking.terms import MOVING, STAFF
 from holdfast.booking.views import CancelledView, ChangedView
 from holdfast.kernel.audit import CLIENT, Actor

@@ -1,7 +1,7 @@
 """What can go wrong for someone who books. Codes and messages are contracts with clients."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 from holdfast.kernel.errors import UserError
@@ -193,3 +193,15 @@ class HoldLimitReached(UserError):
     """A reservation cannot be held for longer than 24 hours in all."""
 
     code, status, message = "hold_limit_reached", 409, "A reservation cannot be held for more than 24 hours"
+
+
+def beyond_border(outcome: str) -> SlotNotOffered:
+    """Return the error that says which border of the offer a time lies beyond."""
+    if outcome == "too_soon":
+        return SlotNotOffered("This time is too soon to be booked online")
+    return SlotNotOffered("This time is too far ahead to be booked yet")
+
+
+def raise_too(outcome: str) -> NoReturn:
+    """Say which border of the offer a time lies beyond."""
+    raise beyond_border(outcome)

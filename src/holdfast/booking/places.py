@@ -5,8 +5,8 @@ from uuid import UUID
 from holdfast.availability.slots import Occupation, free_slots
 from holdfast.booking.admission import queries
 from holdfast.booking.alternatives import occupation_of
-from holdfast.booking.errors import UnknownSchedule
-from holdfast.booking.reservations import Place, Reservations, Wish, raise_too
+from holdfast.booking.errors import UnknownSchedule, raise_too
+from holdfast.booking.reservations import Place, Reservations, Wish
 
 
 async def places_left(desk: Reservations, business_id: UUID, wish: Wish) -> tuple[int, int]:

@@ -4,7 +4,6 @@ import asyncio
 import itertools
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import NoReturn
 from uuid import UUID
 
 import msgspec
@@ -40,6 +39,7 @@ from holdfast.booking.errors import (
     UnknownResource,
     UnknownSchedule,
     UnknownService,
+    raise_too,
 )
 from holdfast.booking.guard import ContactGuard
 from holdfast.booking.measures import CONFLICTS
@@ -396,18 +396,6 @@ def place_in(snapshot: Snapshot, wish: Wish, terms: Terms = PUBLIC, unknown: Col
         hidden = zip((leaders, *others), eligible, strict=True)
         raise CheckLater.of({r: None for every, some in hidden if not some for r in every})
     return Place(snapshot, service, offering, wish.start, eligible, unknown)
-
-
-def beyond_border(outcome: str) -> SlotNotOffered:
-    """Return the error that says which border of the offer a time lies beyond."""
-    if outcome == "too_soon":
-        return SlotNotOffered("This time is too soon to be booked online")
-    return SlotNotOffered("This time is too far ahead to be booked yet")
-
-
-def raise_too(outcome: str) -> NoReturn:
-    """Say which border of the offer a time lies beyond."""
-    raise beyond_border(outcome)
 
 
 def _request_of(wish: Wish) -> Request:

@@ -14,13 +14,19 @@ from holdfast.availability.occurrences import occurrences
 from holdfast.availability.snapshots import Snapshot
 from holdfast.booking.admission import Answer, Request
 from holdfast.booking.bookings import Keyed, find_answer, keep_answer
-from holdfast.booking.errors import CheckLater, PaymentRequired, SlotConflict, SlotNotOffered, UnknownService
+from holdfast.booking.errors import (
+    CheckLater,
+    PaymentRequired,
+    SlotConflict,
+    SlotNotOffered,
+    UnknownService,
+    beyond_border,
+)
 from holdfast.booking.reservations import (
     END_OF_TIMES,
     Place,
     Reservations,
     Wish,
-    beyond_border,
     place_in,
     request_for,
     without_pools,
