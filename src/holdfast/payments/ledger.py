@@ -134,7 +134,7 @@ async def record_payment(
     account: Account,
     amount_minor: int,
     currency: str,
-    confirmation: Confirmation,
+    confirmation: Confirmation | None,
     provider_payment_id: str | None = None,
 ) -> UUID:
     """Write down the next attempt to pay a booking before the provider is called, with the key of that call.
@@ -157,7 +157,7 @@ async def record_payment(
         "provider_payment_id": provider_payment_id,
         "amount_minor": amount_minor,
         "currency": currency,
-        "confirmation": await _sealed(tx, payment_id, confirmation),
+        "confirmation": None if confirmation is None else await _sealed(tx, payment_id, confirmation),
     }
     await tx.run(statements["add_payment"], values)
     return payment_id
@@ -260,18 +260,19 @@ _WRITTEN = (
 )
 
 
-async def confirmation_of(tx: Transaction, payment: Payment) -> Confirmation:
-    """Return how a payment is confirmed, opened."""
-    assert payment.confirmation is not None, "a payment is written down with what is asked for"
+async def confirmation_of(tx: Transaction, payment: Payment) -> Confirmation | None:
+    """Return how a payment is confirmed, opened; None when that was forgotten with the person."""
+    if payment.confirmation is None:
+        return None
     text = (await tx.keys()).open(_CONFIRMATION, payment.id, payment.confirmation)
     return msgspec.json.decode(text, type=Confirmation)
 
 
 async def confirmed_by(tx: Transaction, payment: Payment, remote: RemotePayment) -> bytes | None:
     """Return the confirmation as it is to be kept, with what the provider says of it now."""
-    if remote.confirmation_url is None and remote.client_secret is None:
-        return payment.confirmation
     known = await confirmation_of(tx, payment)
+    if known is None or (remote.confirmation_url is None and remote.client_secret is None):
+        return payment.confirmation
     told = msgspec.structs.replace(
         known,
         confirmation_url=remote.confirmation_url or known.confirmation_url,
@@ -281,8 +282,11 @@ async def confirmed_by(tx: Transaction, payment: Payment, remote: RemotePayment)
 
 
 async def wish_of(tx: Transaction, payment: Payment) -> Wish:
-    """Return how the provider is asked to make a payment: the same, to the letter, each time."""
-    asked = await confirmation_of(tx, payment)
+    """Return how the provider is asked to make a payment: the same, to the letter, each time.
+
+    Of one that was forgotten with its person nothing is known but by what it is looked up.
+    """
+    asked = await confirmation_of(tx, payment) or Confirmation("", "")
     return Wish(
         key=payment.provider_key,
         names=Names(payment.business_id, payment.booking_id, payment.id),

@@ -156,8 +156,9 @@ async def _create(provider: Provider, turn: _Turn, payment: Payment) -> RemotePa
         return None
     async with turn.database.transaction(turn.business_id) as tx:
         wish = await wish_of(tx, payment)
+    # By the provider, after a day; by us, with the person.
     forgotten = payment.create_sent_at is not None and payment.now - payment.create_sent_at > KEPT
-    if not forgotten:
+    if not forgotten and payment.confirmation is not None:
         try:
             return await provider.create(wish)
         except Replayed:
