@@ -254,7 +254,7 @@ async def paid(tx: Transaction, booking_id: UUID, captured_minor: int | None = N
 
 
 @asynccontextmanager
-async def open_practice(app_uri: str) -> AsyncIterator[Practice]:
+async def open_practice(app_uri: str, currency: str = "EUR") -> AsyncIterator[Practice]:
     """Open a business of its own with a desk on connections of its own."""
     database = Database(app_uri, min_connections=1, max_connections=8, keyring=Keyring(MASTER_KEY, app_uri))
     await database.open()
@@ -264,7 +264,7 @@ async def open_practice(app_uri: str) -> AsyncIterator[Practice]:
 
         async def work(tx: Transaction) -> UUID:
             business = await put(
-                tx, slug=f"b-{uuid4().hex}", name="A practice", timezone="UTC", currency="EUR", locale="en"
+                tx, slug=f"b-{uuid4().hex}", name="A practice", timezone="UTC", currency=currency, locale="en"
             )
             return business.id
 

@@ -1,9 +1,9 @@
-"""A practice that takes payments through a fake of YooKassa, with the parts of server and worker that look at them."""
+"""A practice that takes payments, with the parts of server and worker that look at them."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import psycopg
@@ -16,13 +16,15 @@ from holdfast.kernel.database import Database, Transaction
 from holdfast.payments.accounts import Account, candidate, connect
 from holdfast.payments.ledger import Payment, find_payment, payments_of
 from holdfast.payments.openings import openings
-from holdfast.payments.port import AccountFacts, ProviderName
-from holdfast.payments.providers import Providers
+from holdfast.payments.port import AccountFacts, Provider, ProviderName
+from holdfast.payments.providers import Opening, Providers
 from holdfast.payments.refunding import settle_refund
 from holdfast.payments.refunds import Refund, refunds_of
 from holdfast.payments.settings import PaymentSettings
 from holdfast.payments.settlement import settle
 from holdfast.payments.till import PaymentTill
+from payments.scripted import Scripted
+from payments.stripe.fake import FakeStripe
 from payments.yookassa.fake import FakeYooKassa
 
 PRICE_MINOR = 500_000
@@ -33,11 +35,12 @@ class Paying:
     """A practice whose talks, and places of a group, are paid beforehand."""
 
     practice: Practice
-    yookassa: FakeYooKassa
     admin_uri: str
     account: Account
     providers: Providers
     till: PaymentTill
+    # The provider, as a test has it in its hands.
+    fake: Any
     bookings: list[UUID] = field(default_factory=list)
 
     @property
@@ -105,19 +108,24 @@ class Paying:
         assert await self.state(booking_id) == "expired"
 
     def remote(self, payment: Payment) -> Any:
-        """Return a payment as the provider has it."""
-        assert payment.provider_payment_id is not None, "the provider knows it"
-        return self.yookassa.payment(payment.provider_payment_id)
+        """Return a payment as the provider tells it."""
+        return self.fake.payment(payment.provider_payment_id)
 
     def pay(self, payment: Payment) -> None:
-        """Let the client pay at the provider."""
-        assert payment.provider_payment_id is not None, "the provider knows it"
-        self.yookassa.pay(payment.provider_payment_id)
+        """Let the client pay at the provider: the money is set aside."""
+        self.fake.pay(payment.provider_payment_id)
 
-    def calls(self, method: str, *parts: str) -> list[Any]:
-        """Return the calls to the provider by a method whose path has these parts."""
-        asked = [call for call in self.yookassa.calls if call.method == method]
-        return [call for call in asked if all(part in call.path for part in parts)]
+    async def paid(self, service: str = "talk", start: int = START) -> Payment:
+        """Book, pay and have it confirmed; return the payment."""
+        payment = await self.begin(service, start)
+        self.pay(payment)
+        paid = await self.settle(payment.id)
+        assert paid.pays, "it is confirmed"
+        return paid
+
+    def calls(self, method: str, part: str = "") -> list[Any]:
+        """Return the calls to the provider by a method whose path has a part."""
+        return [call for call in self.fake.calls if call.method == method and part in call.path]
 
     def events(self, booking_id: UUID) -> list[str]:
         """Return what others were told of a booking, in order."""
@@ -179,19 +187,61 @@ async def connect_account(
 
 
 @asynccontextmanager
-async def paying(app_uri: str, admin_uri: str, yookassa: FakeYooKassa) -> AsyncIterator[Paying]:
-    """Open a practice whose payments go through the fake."""
-    yookassa.shop.currency = "EUR"
-    async with open_practice(app_uri) as practice:
-        database = practice.desk.database
+async def paying(
+    app_uri: str,
+    admin_uri: str,
+    provider: ProviderName,
+    secret: str,
+    opening: Opening | PaymentSettings,
+    fake: Any,
+    *,
+    account: str = "acct_1",
+    currency: str = "EUR",
+) -> AsyncIterator[Paying]:
+    """Open a practice that takes payments with an account, as the settings or an opening say."""
+    async with open_practice(app_uri, currency=currency) as practice:
         await practice.add_resource("ana")
+        await practice.add_resource("ben")
         prepaid = {"payment_policy": "prepay", "price_minor": PRICE_MINOR}
         await practice.add_service("talk", ["ana"], **prepaid)
+        await practice.add_service("lesson", ["ben"], **prepaid)
         await practice.add_service("walk", ["ana"])
-        account = await connect_account(practice, ProviderName.YOOKASSA, yookassa.shop_id, yookassa.secret)
-        providers = Providers(openings(PaymentSettings(yookassa_api_url=yookassa.url)))
-        till = PaymentTill(database, providers, None)
+        connected = await connect_account(practice, provider, account, secret)
+        made = openings(opening) if isinstance(opening, PaymentSettings) else {provider: opening}
+        providers = Providers(made)
+        till = PaymentTill(practice.desk.database, providers, None)
         try:
-            yield Paying(practice, yookassa, admin_uri, account, providers, till)
+            yield Paying(practice, admin_uri, connected, providers, till, fake)
         finally:
             await till.close()
+
+
+@asynccontextmanager
+async def paying_scripted(app_uri: str, admin_uri: str, scripted: Scripted) -> AsyncIterator[Paying]:
+    """Open a practice whose provider is in memory."""
+
+    def opening(_business_id: UUID, _account: Account) -> Provider:
+        return cast(Provider, scripted)
+
+    secret = "a secret of a script"  # noqa: S105 - of the tests
+    at = (ProviderName.STRIPE, secret, opening, scripted)
+    async with paying(app_uri, admin_uri, *at, account=scripted.account) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def paying_at_yookassa(app_uri: str, admin_uri: str, yookassa: FakeYooKassa) -> AsyncIterator[Paying]:
+    """Open a practice whose payments go through the fake of YooKassa."""
+    settings = PaymentSettings(yookassa_api_url=yookassa.url)
+    at = (ProviderName.YOOKASSA, yookassa.secret, settings, yookassa)
+    async with paying(app_uri, admin_uri, *at, account=yookassa.shop_id, currency="RUB") as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def paying_at_stripe(app_uri: str, admin_uri: str, at_stripe: FakeStripe) -> AsyncIterator[Paying]:
+    """Open a practice whose payments go through the fake of Stripe."""
+    settings = PaymentSettings(stripe_api_url=at_stripe.url)
+    at = (ProviderName.STRIPE, at_stripe.secret, settings, at_stripe)
+    async with paying(app_uri, admin_uri, *at, account=at_stripe.account.id) as opened:
+        yield opened

@@ -160,7 +160,9 @@ async def _create(provider: Provider, turn: _Turn, payment: Payment) -> RemotePa
     forgotten = payment.create_sent_at is not None and payment.now - payment.create_sent_at > KEPT
     if not forgotten and payment.confirmation is not None:
         try:
-            return await provider.create(wish)
+            made = await provider.create(wish)
+            # Asked a second time, the answer is the first one: since then the client may have paid.
+            return made if payment.create_sent_at is None else await provider.read(made.id)
         except Replayed:
             # It will say so until it forgets the key: whether it was made has to be looked up.
             pass
