@@ -32,6 +32,7 @@ from holdfast.kernel.privacy import Keyring
 from holdfast.kernel.publication import Publication, folder_of_supervisor
 from holdfast.payments.openings import openings as payment_openings
 from holdfast.payments.providers import Providers as PaymentProviders
+from holdfast.payments.reconciliation import accounts_kept_compared
 from holdfast.payments.settings import PaymentSettings
 from holdfast.payments.upkeep import money_kept_up
 
@@ -150,6 +151,7 @@ async def run(
     await database.check_role()
     measures.follow_pool(database)
     providers = Providers(openings(calendars, database))
+    payment_providers = PaymentProviders(payment_openings(payments))
     app = build(database, dsn, providers, calendars, stage)
     try:
         async with database.transaction() as tx:
@@ -164,7 +166,8 @@ async def run(
             _beside(keep_up(database, providers, stage)),
             _beside(Offers(database).keep_up()),
             exports_kept_up(database, providers, stage),
-            money_kept_up(database, PaymentProviders(payment_openings(payments))),
+            money_kept_up(database, payment_providers),
+            accounts_kept_compared(database, payment_providers),
             app.open_async(),
         ):
             await app.run_worker_async(concurrency=_JOBS_AT_ONCE, shutdown_graceful_timeout=_DRAIN_SECONDS)

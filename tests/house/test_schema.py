@@ -45,6 +45,7 @@ ACROSS_TENANTS = {
     "calendars_to_watch": "the worker renews the channels of everybody",
     "channel_by_id": "a message names a channel, and learns here whose it is",
     "calendar_figures": "monitors count the calendars of all tenants",
+    "accounts_to_compare": "the worker compares the accounts of all tenants with their providers in turn",
     "money_due": "the worker takes up whichever payment or refund is to be looked at",
     "payment_figures": "monitors count the payments of all tenants",
     "bookings_to_export": "the worker looks for what the calendars of all tenants lack, in order",

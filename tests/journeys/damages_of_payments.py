@@ -2,7 +2,7 @@
 
 from journeys.damages import NOWHERE, Damage, booking, says
 from journeys.practice import at, the
-from journeys.references import NEW, account, payment, refund, row, webhook
+from journeys.references import NEW, payment, refund, row, webhook
 
 BACK, PAID_FOR, ONCE, POSSIBLE, COUNTED, PLACED, OPEN = (
     f"payments.{check}"
@@ -19,18 +19,6 @@ BACK, PAID_FOR, ONCE, POSSIBLE, COUNTED, PLACED, OPEN = (
 # A booking that takes place with the payment that pays it, one that was cancelled, and one that expired unpaid.
 PAID, PAYING, DEAD, UNPAID = the("paid"), the("payment of paid"), the("cancelled"), the("unpaid")
 NOBODY_LOOKS = f"update payments set next_attempt_at = null where id = '{NEW}';"
-# The reconciler has seen all that there is.
-RECONCILED = (
-    account(account="b")
-    + row(
-        "payment_reconciliations",
-        id=NEW,
-        account_id=NEW,
-        listed_until=at("10:00", year=2020),
-        finished_at="infinity",
-    )
-    + f"update payments set account_id = '{NEW}' where id = '{NEW}';"
-)
 
 
 def paying(assignments: str) -> str:
@@ -49,7 +37,7 @@ def item(kind: str, **values: str) -> str:
     return row("attention_items", id=NEW, kind=kind, subject_id=NEW, severity="warning", **values)
 
 
-KEPT_OF_CANCELLED = booking("cancelled", "due_minor = 1") + captured(DEAD, pays="true") + RECONCILED
+KEPT_OF_CANCELLED = booking("cancelled", "due_minor = 1") + captured(DEAD, pays="true")
 WRONG_OF_CANCELLED = {says(PLACED, NEW, DEAD)}
 PAID_TWICE = sorted((PAYING, NEW))
 DONE = at("10:00", year=2020)
@@ -62,6 +50,18 @@ MONEY: dict[str, Damage] = {
     "a refund has another currency than its payment": (
         payment(captured_minor="1", state="succeeded", captured_at=DONE, refunded_minor="1")
         + refund(payment_id=NEW, state="succeeded", currency="EUR"),
+        {says(BACK, NEW)},
+    ),
+    "a refund has another currency than was captured": (
+        payment(
+            captured_minor="1",
+            state="succeeded",
+            captured_at=DONE,
+            refunded_minor="1",
+            mismatch="currency",
+            captured_currency="EUR",
+        )
+        + refund(payment_id=NEW, state="succeeded"),
         {says(BACK, NEW)},
     ),
     "a booking that has to be paid is not": (
@@ -80,7 +80,10 @@ MONEY: dict[str, Damage] = {
         {says(PAID_FOR, PAID, *PAID_TWICE), says(ONCE, PAID, *PAID_TWICE)},
     ),
     "a booking is paid that need not be": (captured(the("past"), pays="true"), {says(ONCE, the("past"), NEW)}),
-    "a booking is paid that has expired": (captured(UNPAID, pays="true"), {says(ONCE, UNPAID, NEW)}),
+    "a booking is paid that has expired": (
+        captured(UNPAID, pays="true"),
+        {says(ONCE, UNPAID, NEW), says(PLACED, NEW, UNPAID)},
+    ),
     "money was taken by what has not succeeded": (
         payment(state="pending", captured_minor="1"),
         {says(POSSIBLE, NEW)},
@@ -133,6 +136,14 @@ MONEY: dict[str, Damage] = {
 }
 
 MONEY_SOUND = {
+    "more was taken than was asked for, and goes back": (
+        captured(UNPAID, captured_minor="2", mismatch="amount")
+        + refund(payment_id=NEW, cause="mismatch", state="pending", amount_minor="2")
+    ),
+    "another currency was taken than was asked for, and goes back": (
+        captured(UNPAID, mismatch="currency", captured_currency="EUR")
+        + refund(payment_id=NEW, cause="mismatch", state="pending", currency="EUR")
+    ),
     "some of what was paid goes back of goodwill": refund(payment_id=PAYING, cause="goodwill", state="pending"),
     "a fee is kept of a booking that was cancelled": (
         KEPT_OF_CANCELLED + f"update payments set fee_minor = 1 where id = '{NEW}';"
@@ -140,9 +151,6 @@ MONEY_SOUND = {
     "money of a booking that was cancelled goes back": KEPT_OF_CANCELLED + refund(payment_id=NEW, state="pending"),
     "money of a booking that was cancelled is about to go back": (
         KEPT_OF_CANCELLED + f"update payments set next_attempt_at = now() where id = '{NEW}';"
-    ),
-    "nobody has looked at a cancellation yet": (
-        KEPT_OF_CANCELLED + "update payment_reconciliations set finished_at = null;"
     ),
     "staff have to see to money": captured(UNPAID) + item("payment_mismatch"),
     "staff have seen to money": captured(UNPAID) + item("refund_refused", resolved_at=DONE, resolved_by=NOWHERE),

@@ -1,11 +1,15 @@
 """What the edges of booking ask of a call: its desk, its key, the version, the place and the booking that it names."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from litestar import Request
 
+from holdfast.availability.walltime import day_bounds
 from holdfast.booking import views
+from holdfast.booking.admission import instant
 from holdfast.booking.bookings import Booking, Keyed, keyed, read_appointment, taken_by
 from holdfast.booking.errors import AppointmentNotFound, ReservationNotFoundOrExpired
 from holdfast.booking.reservations import Reservations, Wish
@@ -15,8 +19,9 @@ from holdfast.identity.calls import may_read_confided
 from holdfast.identity.staff import Staff
 from holdfast.kernel.about import BOOKING_ID, note
 from holdfast.kernel.errors import AuthenticationRequired, Forbidden, ValidationFailed
-from holdfast.kernel.http import epoch_seconds
+from holdfast.kernel.http import Instant, epoch_seconds
 from holdfast.kernel.ids import uuid_or_none
+from holdfast.kernel.lists import date_in, in_calendar
 
 _NO_VERSION = 999_999_999
 
@@ -155,3 +160,26 @@ def expected_version(request: Call, given: int | None) -> int | None:
     if given is not None and given != int(text):
         raise ValidationFailed.at("expectedVersion", "differs from If-Match")
     return int(text)
+
+
+def id_in(text: str | None, field: str) -> UUID | None:
+    """Return an id of a query; raises ValidationFailed, which names the field."""
+    if not text:
+        return None
+    found = uuid_or_none(text)
+    if found is None:
+        raise ValidationFailed.at(field, "Invalid UUID")
+    return found
+
+
+def instant_in(text: str | None, field: str, zone: str) -> datetime | None:
+    """Return an instant of a query, or that at which a local date begins; raises ValidationFailed."""
+    if text is None or len(text) <= 10:
+        day = date_in(text, field)
+        return None if day is None else instant(day_bounds(day, zone)[0])
+    try:
+        # A plus sign that nobody has encoded arrives as a space.
+        at = msgspec.convert(text.replace(" ", "+"), Instant)
+    except msgspec.ValidationError:
+        raise ValidationFailed.at(field, "must be a time like 2026-11-21T10:00:00Z, or a date") from None
+    return in_calendar(at, field)

@@ -1,6 +1,5 @@
 """What only staff do with appointments: list them, make them by hand, say how they ended."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -8,9 +7,7 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from holdfast.availability.walltime import day_bounds
 from holdfast.booking import outcomes, views
-from holdfast.booking.admission import instant
 from holdfast.booking.agenda import Filters, list_appointments
 from holdfast.booking.bookings import Booking
 from holdfast.booking.calls import (
@@ -18,6 +15,8 @@ from holdfast.booking.calls import (
     confided_appointment,
     desk_of,
     expected_version,
+    id_in,
+    instant_in,
     key_of,
     own_appointment,
     place_named,
@@ -34,9 +33,8 @@ from holdfast.identity.permissions import Permission
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.documents import documented
 from holdfast.kernel.errors import Forbidden, ValidationFailed
-from holdfast.kernel.http import Instant, Line, decode, json_response
-from holdfast.kernel.ids import uuid_or_none
-from holdfast.kernel.lists import date_in, in_calendar, number_in
+from holdfast.kernel.http import Line, decode, json_response
+from holdfast.kernel.lists import number_in
 
 _MAX_LIMIT = 500
 _STATES = frozenset(BookingState) - UNCOMMITTED
@@ -122,15 +120,15 @@ async def appointments(request: Call) -> Response[bytes]:
     between. `contact` is an e-mail address or a phone number, however it is cased or punctuated.
     """
     asked = request.query_params
-    business_id = own_business(staff_of(request), _id_in(asked.get("businessId"), "businessId"))
+    business_id = own_business(staff_of(request), id_in(asked.get("businessId"), "businessId"))
     zone = (await request.app.state.tenancy.named(str(business_id))).timezone
     filters = Filters(
-        start=_instant_in(asked.get("from"), "from", zone),
-        end=_instant_in(asked.get("to"), "to", zone),
+        start=instant_in(asked.get("from"), "from", zone),
+        end=instant_in(asked.get("to"), "to", zone),
         states=_states_in(asked.get("status")),
-        service_id=_id_in(asked.get("serviceId"), "serviceId"),
-        schedule_id=_id_in(asked.get("scheduleId"), "scheduleId"),
-        resource_id=_id_in(asked.get("resourceId"), "resourceId"),
+        service_id=id_in(asked.get("serviceId"), "serviceId"),
+        schedule_id=id_in(asked.get("scheduleId"), "scheduleId"),
+        resource_id=id_in(asked.get("resourceId"), "resourceId"),
         contact=_line_in(asked.get("contact"), "contact"),
     )
     if filters.start is not None and filters.end is not None and filters.end <= filters.start:
@@ -246,15 +244,6 @@ async def note(request: Call, appointment_id: FromPath[str]) -> Response[bytes]:
 handlers = [appointments, book_by_hand, outcome, refund, note]
 
 
-def _id_in(text: str | None, field: str) -> UUID | None:
-    if not text:
-        return None
-    found = uuid_or_none(text)
-    if found is None:
-        raise ValidationFailed.at(field, "Invalid UUID")
-    return found
-
-
 def _line_in(text: str | None, field: str) -> str | None:
     if text and not (len(text) <= 254 and text.isprintable()):
         raise ValidationFailed.at(field, "must be one line of at most 254 characters")
@@ -268,15 +257,3 @@ def _states_in(text: str | None) -> list[str] | None:
     if set(wanted) - _STATES:
         raise ValidationFailed.at("status", f"must be of {', '.join(sorted(_STATES))}")
     return wanted
-
-
-def _instant_in(text: str | None, field: str, zone: str) -> datetime | None:
-    if text is None or len(text) <= 10:
-        day = date_in(text, field)
-        return None if day is None else instant(day_bounds(day, zone)[0])
-    try:
-        # A plus sign that nobody has encoded arrives as a space.
-        at = msgspec.convert(text.replace(" ", "+"), Instant)
-    except msgspec.ValidationError:
-        raise ValidationFailed.at(field, "must be a time like 2026-11-21T10:00:00Z, or a date") from None
-    return in_calendar(at, field)

@@ -62,6 +62,10 @@ class Permission(StrEnum):
     # Brings the notes about one before whom the other is assigned to, and cannot be undone.
     MERGE_LEADS = "merge_leads"
     CHANGE_DEEP_LINKS = "change_deep_links"
+    # What was paid, given back, and told by providers.
+    READ_PAYMENTS = "read_payments"
+    # Of goodwill, and what a provider has refused once.
+    REFUND_PAYMENTS = "refund_payments"
     # Which external calendars block time and receive appointments, and whether they answer.
     READ_CALENDARS = "read_calendars"
     # Whoever connects an account lets this server read it and write to it.
@@ -84,6 +88,8 @@ MATRIX: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 P.CHANGE_APPOINTMENTS,
                 P.RECORD_OUTCOMES,
                 P.REFUND_APPOINTMENTS,
+                P.READ_PAYMENTS,
+                P.REFUND_PAYMENTS,
                 P.BLOCK_TIME,
                 P.CHANGE_SCHEDULES,
                 P.READ_SETTINGS,

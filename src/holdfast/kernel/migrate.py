@@ -37,6 +37,7 @@ _DEFINITIONS = (
     "payments/entrances",
     "calendars/figures",
     "payments/figures",
+    "payments/reconciliation_entrances",
     "kernel/events",
     "analytics/dashboards",
     "kernel/backfill_entrances",

@@ -11,7 +11,7 @@ with refunded as (
      where %(business_id)s::uuid is null or r.business_id = %(business_id)s::uuid
      group by r.business_id, r.payment_id
 ), placed as (
-    select p.business_id, p.currency, p.is_test, p.captured_minor, p.fee_minor,
+    select p.business_id, coalesce(p.captured_currency, p.currency) as currency, p.is_test, p.captured_minor, p.fee_minor,
            coalesce(r.refunded_minor, 0) as refunded_minor, coalesce(r.returning_minor, 0) as returning_minor,
            p.captured_minor - coalesce(r.refunded_minor + r.returning_minor, 0) as kept_minor,
            p.pays and b.state in ('confirmed', 'completed', 'no_show') as takes_place,

@@ -44,10 +44,10 @@ select s.business_id, array[s.id, s.target_id::text] as ids,
   left join targets t on t.kind = s.kind and t.id = s.target_id;
 
 -- name: refunds_do_not_exceed_their_payment
--- Invariant 5: what is given back of a payment, or is on its way back, is in its currency and no more than was captured.
+-- Invariant 5: what is given back of a payment, or is on its way back, is in the currency and no more than was captured.
 -- The id is the payment.
 select p.business_id, array[p.id::text] as ids,
-       concat('payment ', p.id, ' captured ', p.captured_minor, ' ', p.currency, ', and its refunds come to ',
+       concat('payment ', p.id, ' captured ', p.captured_minor, ' ', coalesce(p.captured_currency, p.currency), ', and its refunds come to ',
               sum(r.amount_minor), ' ', string_agg(distinct r.currency, ', ')) as problem
   from payments p
   join refunds r on r.business_id = p.business_id and r.payment_id = p.id and r.state <> 'refused'

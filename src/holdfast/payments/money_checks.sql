@@ -57,14 +57,14 @@ select p.business_id, array[p.id::text] as ids,
 -- name: money_is_where_it_belongs
 -- Invariant 5: captured less refunds is the price of a booking that takes place, but for what was given back of goodwill; the
 -- fee, of one that does not; and nothing, where the payment pays no booking. Else it is open, or staff have to see to it, or
--- have said that they have. What was cancelled within ten minutes before the reconciler was last done may not be seen
--- yet. The ids are the payment and its booking.
+-- have said that they have. The ids are the payment and its booking.
 with refunded as (
     select r.business_id, r.payment_id, sum(r.amount_minor) as minor,
            coalesce(sum(r.amount_minor) filter (where r.cause <> 'goodwill'), 0) as not_of_goodwill
       from refunds r where r.state <> 'refused' group by r.business_id, r.payment_id
 ), placed as (
-    select p.business_id, p.id, p.booking_id, p.currency, p.captured_minor, p.fee_minor, p.pays, b.state,
+    select p.business_id, p.id, p.booking_id, coalesce(p.captured_currency, p.currency) as currency, p.captured_minor,
+           p.fee_minor, p.pays, b.state,
            coalesce(r.minor, 0) as back_minor, coalesce(r.not_of_goodwill, 0) as not_of_goodwill,
            p.captured_minor - coalesce(r.minor, 0) as kept_minor,
            p.pays and b.state in ('confirmed', 'completed', 'no_show') as takes_place
@@ -84,14 +84,7 @@ select l.business_id, array[l.id::text, l.booking_id::text] as ids,
    and not exists (select from attention_items i
                     where i.business_id = l.business_id and i.subject_id = l.id
                       and i.kind in ('refund_refused', 'payment_mismatch')
-                      and (i.resolved_at is null or i.resolved_by is not null))
-   and (not l.pays or l.takes_place or not exists (
-           select from outbox_events o
-            where o.business_id = l.business_id and o.aggregate_id = l.booking_id
-              and o.occurred_at >= (select coalesce(max(c.finished_at), '-infinity') - interval '10 minutes'
-                                      from payment_reconciliations c
-                                      join payments p on p.business_id = c.business_id and p.account_id = c.account_id
-                                     where p.business_id = l.business_id and p.id = l.id)));
+                      and (i.resolved_at is null or i.resolved_by is not null));
 
 -- name: what_is_open_is_looked_at
 -- Invariant 5: a payment or a refund that may still come to something is asked for again, and an event that was not

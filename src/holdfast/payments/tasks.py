@@ -25,7 +25,7 @@ DUPLICATE = KINDS.declare("payment_duplicate", booking=identifier)
 # Somebody has given money back at the provider itself; it is in the ledger as goodwill.
 REFUNDED_ELSEWHERE = KINDS.declare("payment_refunded_elsewhere", booking=identifier, refund=identifier)
 
-# The subject is made from the provider's id by `payments.reconciliation.subject_of`; the ids in the details are those
+# The subject is made from the provider's id by `payments.comparison.Books.subject_of`; the ids in the details are those
 # that stand in the object at the provider.
 # Money is at the provider in the name of the business for a booking that there is not here.
 UNEXPLAINED = KINDS.declare("payment_unexplained", account=identifier, booking=identifier, payment=identifier)
