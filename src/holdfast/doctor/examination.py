@@ -15,6 +15,7 @@ from holdfast.doctor.database import (
 )
 from holdfast.doctor.findings import Finding, problem
 from holdfast.doctor.machine import examine_machine
+from holdfast.doctor.payments import examine_payments
 from holdfast.doctor.zones import examine_zones
 from holdfast.kernel.embedded import EmbeddedPostgresError, running_uri
 
@@ -51,6 +52,7 @@ def _database(settings: config.Settings) -> Iterator[Finding]:
                 if key is not None:
                     yield examine_keys(dsn, key)
                     yield from examine_calendars(connection, settings, dsn, key)
+                    yield from examine_payments(connection, settings, dsn, key)
                 yield from examine_zones(connection)
     except (EmbeddedPostgresError, psycopg.OperationalError) as error:
         advice = (

@@ -85,3 +85,29 @@ select distinct on (calendar_id) calendar_id,
        last_message_at is null and created_at < now() - make_interval(secs => %(seconds)s) as silent
   from calendar_channels where expires_at > now() and remote_resource is not null
  order by calendar_id, expires_at desc;
+
+-- name: unpayable_offerings
+select b.id as business_id, b.slug, count(*)::int as offerings
+  from businesses b
+  join (select business_id from services where active and payment_policy = 'prepay' and price_minor > 0
+        union all
+        select business_id from programs where active and payment_policy = 'prepay' and price_minor > 0) offered
+    on offered.business_id = b.id
+ where not exists (select from payment_accounts a where a.business_id = b.id and a.active)
+ group by b.id, b.slug order by b.slug;
+
+-- name: payment_accounts
+-- Those that take new payments, or have some to bring to their end.
+select a.business_id, a.id,
+       exists (select from payments p
+                where p.business_id = a.business_id and p.account_id = a.id
+                  and p.state in ('authorized', 'succeeded', 'cancelled')
+                  and p.changed_at < now() - make_interval(secs => %(seconds)s))
+       and not exists (select from webhook_events e
+                        where e.business_id = a.business_id and e.provider = a.provider
+                          and e.received_at >= a.created_at) as silent
+  from payment_accounts a
+ where a.active
+    or exists (select from payments p
+                where p.business_id = a.business_id and p.account_id = a.id and p.next_attempt_at is not null)
+ order by a.created_at, a.id;

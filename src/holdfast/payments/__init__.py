@@ -1,1 +1,1 @@
-"""Money: payments of bookings, refunds, and what providers tell of them. No provider is called yet."""
+"""Money: payments of bookings, refunds, and what providers tell of them."""
