@@ -128,7 +128,7 @@ async def _round(provider: Provider, turn: _Turn) -> bool:
     """Ask, decide and act until nothing is left to do; return whether somebody has called meanwhile."""
     heard = await _ask(provider, turn)
     refunds: Sequence[RemoteRefund] = ()
-    if heard is not None and heard.refunded_minor > (await turn.read()).refunded_minor:
+    if heard is not None and heard.refunded_minor != (await turn.read()).refunded_minor:
         refunds = await provider.refunds_of(heard.id)
     for _ in range(_ROUNDS):
         now = await _decide(turn, heard, refunds)

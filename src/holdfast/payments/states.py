@@ -60,7 +60,8 @@ TRANSITIONS: dict[PaymentState, frozenset[PaymentState]] = {
 REFUND_TRANSITIONS: dict[RefundState, frozenset[RefundState]] = {
     R.CREATED: frozenset({R.PENDING, R.SUCCEEDED, R.REFUSED}),
     R.PENDING: frozenset({R.SUCCEEDED, R.REFUSED}),
-    R.SUCCEEDED: frozenset(),
+    # The client's bank has sent it back, which Stripe tells up to a month later.
+    R.SUCCEEDED: frozenset({R.REFUSED}),
     R.REFUSED: frozenset(),
 }
 
