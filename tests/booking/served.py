@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import httpx
 import psycopg
+from psycopg.types.json import Jsonb
 
 from booking.documented import PROBLEM, check_answer
 from conftest import MASTER_KEY
@@ -133,11 +134,11 @@ class Clients:
         columns = ", ".join(values)
         [before] = self.sql(f"select {columns} from {table} where slug = %s", slug)
         put = f"update {table} set {', '.join(f'{name} = %s' for name in values)} where slug = %s"
-        self.sql(put, *values.values(), slug)
+        self.sql(put, *map(_stored, values.values()), slug)
         try:
             yield
         finally:
-            self.sql(put, *before, slug)
+            self.sql(put, *map(_stored, before), slug)
 
     def run_out(self, reservation: Json) -> None:
         """Let a hold run out now, as if its time had passed."""
@@ -193,6 +194,11 @@ class Clients:
             if token is None or self.http.post(path, json={"cancellationToken": token}).status_code != 200:
                 self.http.delete(f"/api/booking/reservations/{booking_id}")
         self._made.clear()
+
+
+def _stored(value: object) -> object:
+    """Return a value as its column takes it: lists are JSON."""
+    return Jsonb(value) if isinstance(value, list) else value
 
 
 def clients_of(url: str, dsn: str) -> Clients:

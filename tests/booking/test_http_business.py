@@ -54,3 +54,16 @@ def test_the_card_follows_the_catalog(clients: Clients) -> None:
         shown = clients.get(f"/api/public/businesses/{SLUG}")
         assert "Знакомство по телефону" in {s["name"] for s in shown["services"]}
     assert clients.get(f"/api/public/businesses/{SLUG}") == clients.card
+
+
+def test_the_card_tells_on_what_terms_money_goes_back(clients: Clients) -> None:
+    """Before anybody commits, the card tells how long a place waits for its payment and what a cancellation gives back
+    (P-6, payments 18).
+    """
+    terms = [{"hoursBefore": 24, "percent": 50}]
+    for table, kind, slug in (("services", "services", "intro-call"), ("programs", "programs", "open-lecture")):
+        with clients.altered(table, slug, payment_minutes=10, refund_terms=terms):
+            card = clients.get(f"/api/public/businesses/{SLUG}")
+            shown = {each["slug"]: (each["paymentMinutes"], each["refundTerms"]) for each in card[kind]}
+            assert shown.pop(slug) == (10, terms)
+            assert set(map(str, shown.values())) == {str((30, []))}

@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from booking.served import Json, problem, wrong_fields
 from booking.tenants import Tenant, application, open_tenant
+from calendars.http_servers import Reply, Server
 from conftest import MASTER_KEY
 from holdfast.identity.permissions import Role
 from holdfast.kernel.database import Database
@@ -174,6 +175,26 @@ async def test_a_provider_that_is_down_is_told_and_nothing_is_stored(owned: Owne
     problem(await owned.call("PUT", f"/{provider}", body), 503, "payment_provider_unreachable")
     assert owned.stored() == 0
     assert (await owned.done("PUT", f"/{provider}", body))["state"] == "active"
+
+
+async def test_a_provider_leads_our_server_nowhere_else(
+    app_uri: str, admin_uri: str, database: Database, yookassa: FakeYooKassa
+) -> None:
+    """An address that is allowed and says that the answer is elsewhere is not followed there: no key travels, nothing is
+    stored (payments 20).
+    """
+    elsewhere = Server(lambda _asked: Reply(307, {"Location": f"{yookassa.url}/me"}))
+    with elsewhere.running():
+        settings = PaymentSettings(yookassa_api_url=elsewhere.address, stripe_api_url=elsewhere.address)
+        async with application(app_uri, admin_uri, MASTER_KEY, payments=settings) as http:
+            tenant = await open_tenant(http, database, admin_uri)
+            shop = {"shopId": yookassa.shop_id, "secretKey": yookassa.secret}
+            account = {"secretKey": "sk_test_marl", "publishableKey": PUBLISHABLE}
+            for path, body in ((f"{PATH}/yookassa", shop), (f"{PATH}/stripe", account)):
+                problem(await tenant.call("PUT", path, body, role=Role.OWNER), 503, "payment_provider_unreachable")
+            assert (await tenant.done("GET", PATH, role=Role.OWNER))["accounts"] == []
+    assert len(elsewhere.asked) == 2
+    assert yookassa.calls == []
 
 
 async def test_a_business_cannot_have_our_server_ask_another_address(owned: Owned) -> None:

@@ -1,6 +1,7 @@
 """What anybody may read: the card of a business, free slots, the schedules of a program."""
 
 import hashlib
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ from holdfast.booking.schedules import list_schedules
 from holdfast.booking.tracked import SLOTS_VIEWED
 from holdfast.booking.views import checked_zone
 from holdfast.catalog.errors import UnknownProgram
+from holdfast.catalog.refund_terms import Term
 from holdfast.identity.errors import UnknownBusiness
 from holdfast.kernel.documents import documented
 from holdfast.kernel.errors import ValidationFailed
@@ -30,8 +32,19 @@ _DEFAULT_RANGE_DAYS = 14
 _MAX_LIMIT = 500
 
 
+class RefundTermView(msgspec.Struct, rename="camel"):
+    """Who cancels at least so many hours before the start gets so many percent back; the greatest notice decides."""
+
+    hours_before: int
+    percent: int
+
+
 class ServiceCard(msgspec.Struct, rename="camel"):
-    """A service that can be booked. The price is in minor units of the currency."""
+    """A service that can be booked. The price is that of a booking, in minor units of the currency.
+
+    With `paymentPolicy` prepay a place waits for its payment for `paymentMinutes` after the commit, and `refundTerms`
+    say what a client who cancels gets back: all of it without any, nothing when none of them is kept.
+    """
 
     id: UUID
     slug: str
@@ -41,6 +54,8 @@ class ServiceCard(msgspec.Struct, rename="camel"):
     payment_policy: str
     max_simultaneous_bookings: int | None
     resource_ids: list[UUID]
+    payment_minutes: int
+    refund_terms: list[RefundTermView]
 
 
 class ResourceCard(msgspec.Struct, rename="camel"):
@@ -54,7 +69,7 @@ class ResourceCard(msgspec.Struct, rename="camel"):
 
 
 class ProgramCard(msgspec.Struct, rename="camel"):
-    """A group offering. The price is in minor units of the currency."""
+    """A group offering. The price is that of a place, in minor units of the currency; the rest is as of a service."""
 
     id: UUID
     slug: str
@@ -63,6 +78,8 @@ class ProgramCard(msgspec.Struct, rename="camel"):
     max_capacity: int
     price_minor: int
     payment_policy: str
+    payment_minutes: int
+    refund_terms: list[RefundTermView]
 
 
 class BusinessCard(msgspec.Struct, rename="camel"):
@@ -162,6 +179,8 @@ async def card(request: Call, slug: FromPath[str]) -> Response[bytes]:
                     s.payment_policy,
                     s.max_simultaneous_bookings,
                     [r for r in s.requirements[0] if snapshot.resources[r].active] if s.requirements else [],
+                    s.payment_minutes,
+                    _terms(s.refund_terms),
                 )
                 for s in services
             ],
@@ -171,7 +190,17 @@ async def card(request: Call, slug: FromPath[str]) -> Response[bytes]:
                 if r.active and r.kind != "pool"
             ],
             [
-                ProgramCard(p.id, p.slug, p.name, p.duration_minutes, p.max_capacity, p.price_minor, p.payment_policy)
+                ProgramCard(
+                    p.id,
+                    p.slug,
+                    p.name,
+                    p.duration_minutes,
+                    p.max_capacity,
+                    p.price_minor,
+                    p.payment_policy,
+                    p.payment_minutes,
+                    _terms(p.refund_terms),
+                )
                 for p in snapshot.programs.values()
                 if p.active
             ],
@@ -279,6 +308,10 @@ async def schedules(request: Call, slug: FromPath[str]) -> Response[bytes]:
 
 
 handlers = [card, slots, schedules]
+
+
+def _terms(terms: Iterable[Term]) -> list[RefundTermView]:
+    return [RefundTermView(term.hours_before, term.percent) for term in terms]
 
 
 def _instant(day: date | None, zone: str) -> datetime | None:
