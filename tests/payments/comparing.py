@@ -40,10 +40,10 @@ def listed_long_ago(till: Paying, hours: float = OUTAGE_HOURS) -> None:
 
 def refund_by_hand(till: Paying, payment: Payment, minor: int) -> str:
     """Let somebody give back some of a payment in the provider's own cabinet; return the id of that refund."""
-    refunded = till.yookassa.shop.give_back(
+    refunded = till.fake.shop.give_back(
         {
             "payment_id": payment.provider_payment_id,
-            "amount": {"value": f"{minor // 100}.{minor % 100:02}", "currency": "EUR"},
+            "amount": {"value": f"{minor // 100}.{minor % 100:02}", "currency": "RUB"},
         }
     )
     return str(refunded["id"])

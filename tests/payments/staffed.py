@@ -12,7 +12,7 @@ from booking.tenants import application
 from conftest import MASTER_KEY
 from holdfast.identity.permissions import Role
 from holdfast.payments.ledger import Payment
-from payments.paying import Paying, paying
+from payments.paying import Paying, paying_at_yookassa
 from payments.yookassa.fake import FakeYooKassa
 
 
@@ -51,7 +51,10 @@ class Staffed:
 @asynccontextmanager
 async def staffed(app_uri: str, admin_uri: str, yookassa: FakeYooKassa) -> AsyncIterator[Staffed]:
     """Open a practice that takes payments, behind the application."""
-    async with paying(app_uri, admin_uri, yookassa) as till, application(app_uri, admin_uri, MASTER_KEY) as http:
+    async with (
+        paying_at_yookassa(app_uri, admin_uri, yookassa) as till,
+        application(app_uri, admin_uri, MASTER_KEY) as http,
+    ):
         keys = {
             role: await make_key(till.database, till.business_id, role)
             for role in (Role.OWNER, Role.ASSISTANT, Role.EDITOR)

@@ -1,13 +1,12 @@
 """Accounts are compared with their provider: what was lost on the way is found and mended."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-import pytest_asyncio
+import pytest
 
-from booking.opened import HOUR_SECONDS, START, violations
+from booking.opened import HOUR_SECONDS, START
 from holdfast.kernel.embedded import EmbeddedPostgres
 from holdfast.payments.port import ProviderName
 from holdfast.payments.providers import Providers
@@ -25,18 +24,15 @@ from payments.comparing import (
     row_of,
     unresolved,
 )
-from payments.paying import PRICE_MINOR, Paying, paying
+from payments.paying import PRICE_MINOR, Paying, paying_at_yookassa
 from payments.yookassa.errors import YooKassaError
 from payments.yookassa.fake import FakeYooKassa, fake_yookassa
 
 
-@pytest_asyncio.fixture
-async def till(app_uri: str, admin_uri: str, yookassa: FakeYooKassa) -> AsyncIterator[Paying]:
-    """A practice that takes payments; when the test is over, all money is where it belongs."""
-    async with paying(app_uri, admin_uri, yookassa) as opened:
-        yield opened
-        await opened.work()
-    assert violations(admin_uri) == []
+@pytest.fixture
+def till(yookassa_till: Paying) -> Paying:
+    """A practice that takes payments at YooKassa."""
+    return yookassa_till
 
 
 async def test_four_days_of_outage_are_made_up_for(till: Paying) -> None:
@@ -44,20 +40,20 @@ async def test_four_days_of_outage_are_made_up_for(till: Paying) -> None:
     cabinet, answered to nobody, and what a restored backup did not know (P-4, payments 6).
     """
     await compare(till)
-    till.yookassa.advance(hours=-OUTAGE_HOURS)
+    till.fake.advance(hours=-OUTAGE_HOURS)
     listed_long_ago(till)
     paid, called_off, unknown, gone_back, late = [
         await till.begin(start=START + number * HOUR_SECONDS) for number in range(5)
     ]
-    till.yookassa.faults.cut(only="payments.create", after=True)
+    till.fake.faults.cut(only="payments.create", after=True)
     unanswered = await till.begin(start=START + 5 * HOUR_SECONDS)
     assert unanswered.provider_payment_id is None
     till.pay(gone_back)
     gone_back = await till.settle(gone_back.id)
     for payment in (paid, unknown, late):
         till.pay(payment)
-    till.yookassa.pay(till.yookassa.payments()[-1]["id"])
-    till.yookassa.cancel(str(called_off.provider_payment_id))
+    till.fake.pay(till.fake.payments()[-1]["id"])
+    till.fake.cancel(str(called_off.provider_payment_id))
     refund_by_hand(till, gone_back, PRICE_MINOR)
     await till.run_out(late.booking_id)
     forget(till, paid)
@@ -65,7 +61,7 @@ async def test_four_days_of_outage_are_made_up_for(till: Paying) -> None:
     forget(till, late)
     forget(till, unanswered)
     lose(till, unknown)
-    till.yookassa.advance(hours=OUTAGE_HOURS)
+    till.fake.advance(hours=OUTAGE_HOURS)
 
     compared = await compare(till)
     await till.work()
@@ -92,10 +88,10 @@ async def test_what_agrees_is_left_alone(till: Paying) -> None:
     till.pay(payment)
     await till.settle(payment.id)
     await compare(till)
-    asked = len(till.yookassa.calls)
+    asked = len(till.fake.calls)
     compared = await compare(till)
     assert (compared.payments, compared.mended, compared.unexplained, compared.error_code) == (1, 0, 0, None)
-    assert len(till.yookassa.calls) == asked + 2
+    assert len(till.fake.calls) == asked + 2
     assert till.due_in(payment.id) is None
     row = row_of(till)
     assert (row["mended"], row["failures"], row["finished"], row["lists_anew"], row["leased"]) == (
@@ -110,11 +106,11 @@ async def test_what_agrees_is_left_alone(till: Paying) -> None:
 
 async def test_only_what_was_made_since_is_listed(till: Paying) -> None:
     """A list begins six hours before the last one, so that what was made while that was read is seen as well (P-4)."""
-    till.yookassa.advance(hours=-7)
+    till.fake.advance(hours=-7)
     old = await till.begin()
-    till.yookassa.advance(hours=2)
+    till.fake.advance(hours=2)
     await till.begin(start=START + HOUR_SECONDS)
-    till.yookassa.advance(hours=5)
+    till.fake.advance(hours=5)
     assert (await compare(till)).payments == 2
     assert (await compare(till)).payments == 1
     since = datetime.now(UTC) - timedelta(hours=8)
@@ -126,7 +122,7 @@ async def test_two_workers_do_not_compare_the_same_account(till: Paying) -> None
     """While an account is compared, nobody else does; and not again before its turn (P-4)."""
     await compare(till)
     listed_long_ago(till, hours=1)
-    held = till.yookassa.faults.hold(only="payments.list")
+    held = till.fake.faults.hold(only="payments.list")
     first = asyncio.create_task(reconcile(till.database, till.providers, till.business_id, till.account.id))
     await asyncio.to_thread(held.arrived.wait)
     assert await reconcile(till.database, till.providers, till.business_id, till.account.id) is None
@@ -139,7 +135,7 @@ async def test_whoever_took_too_long_notes_nothing(till: Paying) -> None:
     """A worker whose account another one has taken up meanwhile writes nothing of its end (P-4)."""
     await compare(till)
     listed_long_ago(till, hours=1)
-    held = till.yookassa.faults.hold(only="payments.list")
+    held = till.fake.faults.hold(only="payments.list")
     slow = asyncio.create_task(reconcile(till.database, till.providers, till.business_id, till.account.id))
     await asyncio.to_thread(held.arrived.wait)
     till.sql("update payment_reconciliations set leased_until = now() where account_id = %s", till.account.id)
@@ -155,22 +151,22 @@ async def test_a_provider_that_is_away_is_asked_again(till: Paying) -> None:
     """A list that breaks off is begun anew from where the last one ended, after a pause that grows (P-4, payments 8)."""
     await compare(till)
     listed_long_ago(till)
-    till.yookassa.faults.fail(500, only="payments.list", times=99)
+    till.fake.faults.fail(500, only="payments.list", times=99)
     assert (await compare(till)).error_code == "unknown"
     row = row_of(till)
     assert (row["failures"], row["error_code"], row["lists_anew"], row["leased"]) == (1, "unknown", False, False)
     assert 0 < row["due_in"] < 10
-    till.yookassa.faults.clear()
+    till.fake.faults.clear()
     assert (await compare(till)).error_code is None
     assert (row_of(till)["failures"], row_of(till)["error_code"]) == (0, None)
 
 
 async def test_staff_hear_of_an_account_that_is_not_let_in(till: Paying) -> None:
     """Staff hear that a provider does not accept us any more, and no longer once it does (P-4)."""
-    secret, till.yookassa.secret = till.yookassa.secret, "changed at the provider"
+    secret, till.fake.secret = till.fake.secret, "changed at the provider"
     assert (await compare(till)).error_code == "unauthorized"
     assert [item[:2] for item in unresolved(till, "payment_account_unauthorized")] == [(till.account.id, "urgent")]
-    till.yookassa.secret = secret
+    till.fake.secret = secret
     assert (await compare(till)).error_code is None
     assert unresolved(till, "payment_account_unauthorized") == []
 
@@ -179,12 +175,12 @@ async def test_a_shop_may_be_shared(till: Paying, app_uri: str, admin_uri: str) 
     """What others sell at the same shop, and what another business of this server does, is left alone; each business finds
     its own (P-4, H-4).
     """
-    async with paying(app_uri, admin_uri, till.yookassa) as neighbour:
+    async with paying_at_yookassa(app_uri, admin_uri, till.fake) as neighbour:
         theirs = await neighbour.begin()
-        till.yookassa.pay(str(theirs.provider_payment_id))
-        till.yookassa.shop.create(
+        till.fake.pay(str(theirs.provider_payment_id))
+        till.fake.shop.create(
             {
-                "amount": {"value": "12.00", "currency": "EUR"},
+                "amount": {"value": "12.00", "currency": "RUB"},
                 "confirmation": {"type": "redirect", "return_url": "https://shop.test"},
                 "metadata": {"order": "37"},
             }
@@ -205,7 +201,7 @@ async def test_money_for_nothing_that_we_know_is_put_before_staff(till: Paying) 
     """
     payment = await till.begin()
     till.pay(payment)
-    remote = till.yookassa.shop.payments[str(payment.provider_payment_id)]
+    remote = till.fake.shop.payments[str(payment.provider_payment_id)]
     lose(till, payment)
     stranger = str(uuid4())
     remote["metadata"] = remote["metadata"] | {"booking_id": stranger}
@@ -217,7 +213,7 @@ async def test_money_for_nothing_that_we_know_is_put_before_staff(till: Paying) 
     assert (await compare(till)).unexplained == 0
     assert unresolved(till, "payment_unexplained") == []
     till.sql("update attention_items set resolved_at = null, resolved_by = null where subject_id = %s", subject)
-    till.yookassa.cancel(str(payment.provider_payment_id))
+    till.fake.cancel(str(payment.provider_payment_id))
     await compare(till)
     assert unresolved(till, "payment_unexplained") == []
 
@@ -226,7 +222,7 @@ async def test_what_cannot_be_is_put_before_staff(till: Paying) -> None:
     """A payment that the books have as called off, and the provider as paid, is before staff: nothing is written over (P-4)."""
     payment = await till.begin()
     till.pay(payment)
-    till.yookassa.shop.capture(str(payment.provider_payment_id), {})
+    till.fake.shop.capture(str(payment.provider_payment_id), {})
     till.sql("update payments set state = 'cancelled', next_attempt_at = null where id = %s", payment.id)
     compared = await compare(till)
     assert (compared.called, compared.unexplained) == (0, 1)
@@ -237,7 +233,7 @@ async def test_a_list_that_is_older_than_the_books_is_no_news(till: Paying) -> N
     """What the books have heard since the list was made is not taken back, and nobody is called (P-2, payments 4)."""
     payment = await till.begin()
     till.pay(payment)
-    held = till.yookassa.faults.hold(only="payments.list", after=True)
+    held = till.fake.faults.hold(only="payments.list", after=True)
     comparing = asyncio.create_task(compare(till))
     await asyncio.to_thread(held.arrived.wait)
     # Settled while the list is on its way.
@@ -258,26 +254,26 @@ async def test_a_refund_whose_answer_was_lost_is_found(till: Paying) -> None:
     till.pay(payment)
     await till.settle(payment.id)
     await till.practice.cancel(payment.booking_id)
-    till.yookassa.hold_refunds()
+    till.fake.hold_refunds()
     await till.settle(payment.id)
     [refund] = await till.refunds(payment.id)
     await till.settle_refund(refund.id)
-    [remote] = till.yookassa.refunds()
-    till.yookassa.settle_refund(remote["id"])
+    [remote] = till.fake.refunds()
+    till.fake.settle_refund(remote["id"])
     till.sql("update refunds set next_attempt_at = null where id = %s", refund.id)
     assert (await compare(till)).mended >= 1
     await till.work()
     [found] = await till.refunds(payment.id)
     assert (found.state, found.provider_refund_id) == ("succeeded", remote["id"])
     assert (await till.payment(payment.id)).refunded_minor == PRICE_MINOR
-    assert len(till.yookassa.refunds()) == 1
+    assert len(till.fake.refunds()) == 1
 
 
 async def test_what_nobody_looks_at_is_looked_at_again(till: Paying) -> None:
     """A payment that is open and due never again is made due, though its provider lists nothing of it (P-4)."""
     payment = await till.begin()
     forget(till, payment)
-    till.yookassa.shop.payments.clear()
+    till.fake.shop.payments.clear()
     assert (await compare(till)).forgotten == 1
     assert (till.due_in(payment.id) or 0) <= 0
     till.sql("update payments set state = 'cancelled', next_attempt_at = null where id = %s", payment.id)
@@ -291,7 +287,7 @@ async def test_the_worker_compares_every_account_in_turn(
     """
     app, admin = postgres.uri(user="holdfast_app", database=own_database), postgres.uri(database=own_database)
     with fake_yookassa() as other:
-        async with paying(app, admin, yookassa) as one, paying(app, admin, other) as two:
+        async with paying_at_yookassa(app, admin, yookassa) as one, paying_at_yookassa(app, admin, other) as two:
             payment = await two.begin()
             addresses = {shop.shop_id: shop.url for shop in (yookassa, other)}
             providers = Providers(
@@ -315,12 +311,12 @@ async def test_a_worker_compares_by_itself(
 ) -> None:
     """Beside its other work a worker finds what was lost, and settles it; at its end it gives back what it was at (P-4)."""
     app, admin = postgres.uri(user="holdfast_app", database=own_database), postgres.uri(database=own_database)
-    async with paying(app, admin, yookassa) as till:
+    async with paying_at_yookassa(app, admin, yookassa) as till:
         payment = await till.begin()
         till.pay(payment)
         forget(till, payment)
         database, providers = till.database, till.providers
-        taken = till.yookassa.faults.hold(only="payments.capture")
+        taken = till.fake.faults.hold(only="payments.capture")
         async with accounts_kept_compared(database, providers), money_kept_up(database, providers):
             # It was found, and is taken.
             await asyncio.to_thread(taken.arrived.wait)
@@ -328,7 +324,7 @@ async def test_a_worker_compares_by_itself(
         await till.work()
         assert await till.state(payment.booking_id) == "confirmed"
         till.sql("update payment_reconciliations set next_at = now()")
-        held = till.yookassa.faults.hold(only="payments.list")
+        held = till.fake.faults.hold(only="payments.list")
         async with accounts_kept_compared(database, providers):
             await asyncio.to_thread(held.arrived.wait)
             assert row_of(till)["leased"] is True
@@ -346,10 +342,10 @@ async def test_nothing_secret_is_logged(till: Paying) -> None:
         await compare(till)
         lose(till, payment)
         await compare(till)
-        till.yookassa.faults.fail(YooKassaError(400, "A reason in the words of the provider"), only="payments.list")
+        till.fake.faults.fail(YooKassaError(400, "A reason in the words of the provider"), only="payments.list")
         await compare(till)
         remote = str(payment.provider_payment_id)
-    for text in (till.yookassa.secret, remote, "in the words of the provider"):
+    for text in (till.fake.secret, remote, "in the words of the provider"):
         capture.guard_secret(text, "what the provider has said")
     assert list(capture.finder().leaks(capture.heard())) == []
     heard = " ".join(line for _, line in capture.heard())

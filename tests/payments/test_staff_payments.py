@@ -80,7 +80,7 @@ async def test_goodwill_leaves_the_booking_as_it_is(staff: Staffed) -> None:
     await staff.till.work()
     assert await staff.till.state(payment.booking_id) == "confirmed"
     assert (await staff.till.payment(payment.id)).refunded_minor == 700
-    [remote] = staff.till.yookassa.refunds()
+    [remote] = staff.till.fake.refunds()
     assert remote["amount"]["value"] == "7.00"
     logged = staff.till.sql(
         "select action, actor, reason_id is not null from audit_log where aggregate_id = %s order by version",
@@ -100,7 +100,7 @@ async def test_one_key_gives_back_once(staff: Staffed) -> None:
     reused = await staff.give(payment, 501, key="one key")
     assert (reused.status_code, reused.json()["code"]) == (422, "idempotency_key_reused")
     await staff.till.work()
-    assert len(staff.till.yookassa.refunds()) == 1
+    assert len(staff.till.fake.refunds()) == 1
     assert (await staff.till.payment(payment.id)).refunded_minor == 500
 
 
@@ -116,7 +116,7 @@ async def test_never_more_goes_back_than_was_taken(staff: Staffed) -> None:
     assert {refusal["code"] for refusal in refusals} == {"refund_exceeds_payment"}
     assert min(refusal["details"]["leftMinor"] for refusal in refusals) == PRICE_MINOR - 3 * part
     await staff.till.work()
-    assert len(staff.till.yookassa.refunds()) == 3
+    assert len(staff.till.fake.refunds()) == 3
     assert (await staff.till.payment(payment.id)).refunded_minor == 3 * part
 
 
@@ -127,13 +127,13 @@ async def test_a_refund_that_breaks_off_is_made_once(staff: Staffed, *, after: b
     """
     payment = await staff.paid()
     refund = UUID((await staff.give(payment, 900)).json()["id"])
-    staff.till.yookassa.faults.cut(only="refunds.create", after=after)
+    staff.till.fake.faults.cut(only="refunds.create", after=after)
     await staff.till.settle_refund(refund)
     assert (await staff.till.payment(payment.id)).refunded_minor == 0
     staff.till.sql("update refunds set next_attempt_at = now() where id = %s", refund)
     await asyncio.gather(*(staff.till.settle_refund(refund) for _ in range(2)))
     await staff.till.work()
-    assert len(staff.till.yookassa.refunds()) == 1
+    assert len(staff.till.fake.refunds()) == 1
     assert (await staff.till.payment(payment.id)).refunded_minor == 900
 
 
@@ -142,11 +142,11 @@ async def test_what_was_refused_is_tried_again_by_staff(staff: Staffed) -> None:
     to it any more (P-6).
     """
     payment = await staff.paid()
-    staff.till.yookassa.refuse_refunds()
+    staff.till.fake.refuse_refunds()
     refused = (await staff.give(payment, 900)).json()["id"]
     await staff.till.work()
     assert ("refund_refused", payment.id) in staff.till.inbox()
-    staff.till.yookassa.grant_refunds()
+    staff.till.fake.grant_refunds()
     answers = await asyncio.gather(*(staff.call("POST", f"/api/admin/refunds/{refused}/retry") for _ in range(5)))
     assert sorted(answer.status_code for answer in answers) == [201] + [409] * 4
     [again] = [answer.json() for answer in answers if answer.status_code == 201]
@@ -165,7 +165,7 @@ async def test_staff_see_where_money_is(staff: Staffed) -> None:
     await staff.give(given, 1_000)
     await staff.till.work()
     await staff.till.practice.cancel(cancelled.booking_id)
-    staff.till.yookassa.hold_refunds()
+    staff.till.fake.hold_refunds()
     await staff.till.settle(cancelled.id)
     [back] = await staff.till.refunds(cancelled.id)
     await staff.till.settle_refund(back.id)
@@ -174,7 +174,7 @@ async def test_staff_see_where_money_is(staff: Staffed) -> None:
     staff.till.sql("update payments set state = 'authorized' where id = %s", aside.id)
     [balance] = (await staff.got("/api/admin/payments/summary"))["balances"]
     assert balance == {
-        "currency": "EUR",
+        "currency": "RUB",
         "isTest": True,
         "capturedMinor": 3 * PRICE_MINOR,
         "refundedMinor": 1_000,
@@ -186,8 +186,8 @@ async def test_staff_see_where_money_is(staff: Staffed) -> None:
     }
     assert (await staff.got("/api/admin/payments/summary?to=2020-01-01"))["balances"] == []
     assert (await staff.till.payment(kept.id)).pays
-    [remote] = [each for each in staff.till.yookassa.refunds() if each["status"] == "pending"]
-    staff.till.yookassa.settle_refund(remote["id"])
+    [remote] = [each for each in staff.till.fake.refunds() if each["status"] == "pending"]
+    staff.till.fake.settle_refund(remote["id"])
     staff.till.sql("update refunds set next_attempt_at = now() where state = 'pending'")
 
 
