@@ -74,6 +74,7 @@ from holdfast.moderation import public_web as questions_web
 from holdfast.moderation import staff_web as moderation_web
 from holdfast.moderation.tokens import QuestionTokens
 from holdfast.payments import accounts_web as payment_accounts_web
+from holdfast.payments import client_web as payment_client_web
 from holdfast.payments import measures as payment_measures
 from holdfast.payments import staff_web as payments_web
 from holdfast.payments.openings import openings as payment_openings
@@ -157,7 +158,7 @@ def handlers(settings: config.Settings) -> list[HTTPRouteHandler]:
     routes += questions_web.handlers + moderation_web.handlers
     routes += leads_public_web.handlers + leads_web.handlers + links_web.handlers
     routes += calendars_web.handlers + google_web.handlers + payment_accounts_web.handlers
-    routes += payments_web.handlers
+    routes += payments_web.handlers + payment_client_web.handlers
     if settings.cron_secret is not None:
         routes.append(health.cleanup_reservations)
     if settings.bench_routes:
