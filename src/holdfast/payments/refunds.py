@@ -24,6 +24,8 @@ from holdfast.payments.states import REFUND_TRANSITIONS, Cause, RefundState
 statements = load(__package__, "refunds.sql")
 
 _ALL_PERCENT = 100
+# It was not sent, and did not fit any more beside what others have given back: what is left is decided anew.
+_GIVEN_UP = "given_back_elsewhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,11 @@ class Refund:
     created_at: datetime
     changed_at: datetime
     now: datetime
+
+    @property
+    def given_up(self) -> bool:
+        """Tell whether it is as if it had never been decided."""
+        return self.state is RefundState.REFUSED and self.reason == _GIVEN_UP
 
 
 async def find_refund(tx: Transaction, refund_id: UUID) -> Refund:
@@ -77,7 +84,8 @@ async def give_all_back(tx: Transaction, payment: Payment, cause: Cause) -> bool
     Returns whether it was decided now. What was refused is tried again by staff and not by itself.
     """
     known = await refunds_of(tx, payment.id)
-    if payment.left_minor <= 0 or any(refund.cause is not Cause.GOODWILL for refund in known):
+    decided = any(refund.cause is not Cause.GOODWILL and not refund.given_up for refund in known)
+    if payment.left_minor <= 0 or decided:
         return False
     await _add(tx, payment, known, cause, payment.left_minor)
     return True
@@ -93,7 +101,8 @@ async def give_back_by_terms(tx: Transaction, payment: Payment, booked: Booked) 
     by_terms = [refund for refund in known if refund.cause is Cause.POLICY]
     owed = by_terms[-1].amount_minor if by_terms else 0
     standing = any(refund.state is not RefundState.REFUSED for refund in by_terms)
-    if payment.settled_for is not booked.state and not standing:
+    undecided = payment.settled_for is not booked.state or (by_terms and by_terms[-1].given_up)
+    if undecided and not standing:
         percent = _ALL_PERCENT if booked.refund_percent is None else booked.refund_percent
         owed = min(share_of(payment.captured_minor, percent), payment.captured_minor - otherwise)
         if owed > 0:
@@ -122,7 +131,8 @@ async def give_goodwill(tx: Transaction, payment_id: UUID, amount_minor: int) ->
 async def retry(tx: Transaction, refund_id: UUID) -> Refund:
     """Try a refund again that the provider has refused: another one for the same cause, with a key of its own.
 
-    Raises NotFound, RefundNotRefused, RefundExceedsPayment when other money has gone back in the meantime.
+    Of what has to go back, as much as is left when other money has gone back in the meantime. Raises NotFound,
+    RefundNotRefused, RefundExceedsPayment when nothing is left, or less than goodwill was.
     """
     payment, refused = await lock_refund(tx, refund_id)
     known = await refunds_of(tx, payment.id)
@@ -131,9 +141,11 @@ async def retry(tx: Transaction, refund_id: UUID) -> Refund:
     tried_again = refused.cause is Cause.GOODWILL and any(r.number > refused.number for r in of_cause)
     if refused.state is not RefundState.REFUSED or tried_again or (stands and refused.cause is not Cause.GOODWILL):
         raise RefundNotRefused
-    if refused.amount_minor > payment.left_minor:
+    is_owed = refused.cause is not Cause.GOODWILL
+    amount_minor = min(refused.amount_minor, payment.left_minor) if is_owed else refused.amount_minor
+    if not 0 < amount_minor <= payment.left_minor:
         raise RefundExceedsPayment.over(payment.left_minor)
-    again = await _add(tx, payment, known, refused.cause, refused.amount_minor)
+    again = await _add(tx, payment, known, refused.cause, amount_minor)
     return await find_refund(tx, again)
 
 
@@ -217,7 +229,7 @@ async def _learn_foreign(tx: Transaction, payment: Payment, known: Sequence[Refu
         if left >= remote.amount.minor:
             break
         if refund.state is RefundState.CREATED and refund.sent_at is None:
-            await write_refund(tx, refund, RefundState.REFUSED, provider_refund_id=None, reason="given_back_elsewhere")
+            await write_refund(tx, refund, RefundState.REFUSED, provider_refund_id=None, reason=_GIVEN_UP)
             left += refund.amount_minor
     if left < remote.amount.minor:
         # One of ours is under way: what becomes of it is heard first.

@@ -1,0 +1,79 @@
+"""Staff give money back at the provider itself, beside what goes back by our hands."""
+
+import asyncio
+from uuid import UUID
+
+import pytest
+
+from holdfast.booking import bookings
+from holdfast.kernel.audit import CONSOLE
+from holdfast.payments.refunds import retry
+from payments.counterparts import AtStripe, AtYooKassa, Counterpart
+from payments.paying import PRICE_MINOR, Paying
+from payments.stripe.fake import FakeStripe
+
+
+async def test_what_is_left_goes_back_when_some_of_it_went_by_hand(till: Paying) -> None:
+    """A refund that is not sent yet, and does not fit beside what staff have given back at the provider, makes way for one of what is left (P-6, payments 12)."""
+    payment = await till.paid()
+    await _cancel(till, payment.booking_id)
+    await till.settle(payment.id)
+    _at(till).give_back(payment.provider_payment_id or "", 1)
+    await till.settle(payment.id)
+    await till.work()
+    given = [(each.cause, each.state, each.amount_minor) for each in await till.refunds(payment.id)]
+    assert given == [
+        ("policy", "refused", PRICE_MINOR),
+        ("goodwill", "succeeded", 1),
+        ("policy", "succeeded", PRICE_MINOR - 1),
+    ]
+    assert (await till.payment(payment.id)).refunded_minor == PRICE_MINOR
+    assert till.inbox() == [("payment_refunded_elsewhere", payment.id)]
+
+
+async def test_what_came_too_late_goes_back_but_for_what_went_by_hand(till: Paying) -> None:
+    """Also of a payment that came too late all goes back, once, though staff have given back some of it by hand (P-3, payments 12)."""
+    payment = await till.begin()
+    await till.run_out(payment.booking_id)
+    await till.practice.reserve("walk")
+    at = _at(till)
+    at.pay(payment.provider_payment_id or "")
+    at.take(payment.provider_payment_id or "", PRICE_MINOR)
+    await till.settle(payment.id)
+    at.give_back(payment.provider_payment_id or "", 1)
+    await till.settle(payment.id)
+    await till.work()
+    assert (await till.payment(payment.id)).refunded_minor == PRICE_MINOR
+    assert [each.minor for each in at.refunds()] == [1, PRICE_MINOR - 1]
+
+
+@pytest.mark.parametrize("at_once", [1, 5])
+async def test_a_refusal_is_tried_again_with_what_is_left(till: Paying, at_once: int) -> None:
+    """What the provider has refused since staff gave some of it back by hand is tried again with the rest, once (P-6, payments 12)."""
+    payment = await till.paid()
+    await _cancel(till, payment.booking_id)
+    await till.settle(payment.id)
+    at = _at(till)
+    at.give_back(payment.provider_payment_id or "", 1)
+    [refund] = await till.refunds(payment.id)
+    await till.settle_refund(refund.id)
+    await till.work()
+    assert ("refund_refused", payment.id) in till.inbox()
+    tries = (till.database.run(till.business_id, lambda tx: retry(tx, refund.id)) for _ in range(at_once))
+    tried = await asyncio.gather(*tries, return_exceptions=True)
+    await till.work()
+    assert sum(isinstance(each, Exception) for each in tried) == at_once - 1
+    assert [each.minor for each in at.refunds() if each.state == "succeeded"] == [1, PRICE_MINOR - 1]
+    assert till.inbox() == [("payment_refunded_elsewhere", payment.id)]
+
+
+async def _cancel(till: Paying, booking_id: UUID) -> None:
+    before = await till.practice.read(booking_id)
+    await till.database.run(
+        till.business_id,
+        lambda tx: bookings.cancel(tx, booking_id, expected_version=before.version, reason=None, actor=CONSOLE),
+    )
+
+
+def _at(till: Paying) -> Counterpart:
+    return AtStripe(till.fake) if isinstance(till.fake, FakeStripe) else AtYooKassa(till.fake)
