@@ -8,7 +8,9 @@ import pytest_asyncio
 
 from booking.opened import violations
 from holdfast.payments.ledger import Payment
+from payments.comparing import compare
 from payments.paying import PRICE_MINOR, Paying, paying_at_stripe
+from payments.stripe.errors import StripeRefusal
 from payments.stripe.fake import FakeStripe
 
 
@@ -170,6 +172,34 @@ async def test_a_refund_that_the_bank_sends_back_comes_before_staff(till: Paying
     [refund] = await till.refunds(payment.id)
     assert (refund.state, refund.reason, payment.refunded_minor) == ("refused", "expired_or_canceled_card", 0)
     assert till.inbox() == [("refund_refused", payment.id)]
+
+
+async def test_what_the_bank_sends_back_is_found_by_comparing(till: Paying, at_stripe: FakeStripe) -> None:
+    """A refund that came back, of which nothing was told, is found when the account is compared (P-4, P-6)."""
+    payment = await _paid(till, at_stripe)
+    await till.practice.cancel(payment.booking_id)
+    await till.work()
+    assert (await compare(till)).called == 0
+    [refund] = await till.refunds(payment.id)
+    at_stripe.settle_refund(refund.provider_refund_id or "", "failed")
+    assert (await compare(till)).called > 0
+    await till.work()
+    assert till.inbox() == [("refund_refused", payment.id)]
+    assert (await compare(till)).called == 0
+
+
+async def test_a_refund_that_went_through_though_it_was_refused_comes_before_staff(
+    till: Paying, at_stripe: FakeStripe
+) -> None:
+    """When Stripe refuses a refund and has made it all the same, nobody guesses: staff are asked (P-4, P-6)."""
+    payment = await _paid(till, at_stripe)
+    await till.practice.cancel(payment.booking_id)
+    at_stripe.faults.fail(StripeRefusal(400, code="amount_too_large"), only="refunds.create", after=True)
+    await till.work()
+    [refund] = await till.refunds(payment.id)
+    assert (refund.state, at_stripe.refunds()[0]["status"]) == ("refused", "succeeded")
+    assert (await compare(till)).unexplained == 1
+    assert "payment_unexplained" in [kind for kind, _ in till.inbox()]
 
 
 async def test_money_does_not_come_back_in_the_books_by_itself(till: Paying, at_stripe: FakeStripe) -> None:

@@ -185,7 +185,8 @@ async def _refund(books: Books, payment: Kept, known: KeptRefund | None, remote:
     if known is not None:
         if known.state is remote.state and known.provider_refund_id is not None:
             return Finding.AGREES
-        if known.state in REFUND_TRANSITIONS[remote.state]:
+        if remote.state is RefundState.PENDING and known.state in REFUND_TRANSITIONS[remote.state]:
+            # The list was made before what the books have heard since.
             return Finding.AGREES
         if known.state is not remote.state and remote.state not in REFUND_TRANSITIONS[known.state]:
             return await _unexplained(books, remote.id, payment.booking_id, payment.id)
