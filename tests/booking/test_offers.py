@@ -128,6 +128,14 @@ async def test_whoever_asked_first_and_fits_is_offered(line: Line) -> None:
     assert await line.states(large, last) == ["offered", "waiting"]
 
 
+async def test_who_waits_for_another_time_is_passed_by(line: Line) -> None:
+    """A free hour goes to who waits for it, also before those who asked earlier for hours that are taken (W-1)."""
+    await fill(line)
+    early, late = await line.wait(), await line.wait(start=START + HOUR_SECONDS)
+    assert await line.turn() == 1
+    assert await line.states(early, late) == ["waiting", "offered"]
+
+
 async def test_services_that_share_a_person_share_a_line(line: Line) -> None:
     """A freed hour goes to whoever asked first, whichever of the services that it could be used for they want (W-1)."""
     await line.practice.add_service("short", ["ana"], minutes=30)

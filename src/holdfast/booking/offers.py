@@ -265,8 +265,6 @@ async def _offer_slot(tx: Transaction, wanted: list[_Wanted], turn: _Turn, numbe
     # Looked at once for all: what becomes free between two looks would go to those who want the service looked at last.
     first, last = min(each.windows[0][0] for each in wanted), max(each.windows[-1][1] for each in wanted)
     occupation = await occupation_of(tx, tx.business_id, _all_together(wanted), first, last)
-    if any(occupation.catalog != each.snapshot.version for each in wanted):
-        raise _Stale
     free: dict[tuple[UUID, int], list[int]] = {}
     for each in wanted:
         free |= each.free(occupation, turn.slots)

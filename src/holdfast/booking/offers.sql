@@ -4,8 +4,8 @@
 select business_id from businesses_waited_for(%(after)s::uuid, %(limit)s::integer) business_id;
 
 -- name: take_turn
--- One worker at a time offers places of a business: two would give what is free to the first and the second in line, and
--- the first might come second.
+-- One worker at a time offers places of a business: another would decide by what was free before, wait for the row that
+-- this one has locked, and find the place taken.
 select pg_try_advisory_xact_lock(hashtextextended('waitlist ' || %(business_id)s::text, 0));
 
 -- name: next_for_schedules
