@@ -238,7 +238,10 @@ class AtStripe:
 
     def _taken(self, told: dict[str, Any]) -> Taken:
         state = _STATES[told["status"]]
-        back = told["latest_charge"]["amount_refunded"] if state is P.SUCCEEDED else 0
+        back = 0
+        if state is P.SUCCEEDED:
+            # What was set aside and not taken counts as refunded there.
+            back = told["latest_charge"]["amount_refunded"] - (told["amount"] - told["amount_received"])
         return Taken(told["id"], told["metadata"], state, told["amount"], told["amount_received"], back)
 
     def refunds(self) -> list[Returned]:

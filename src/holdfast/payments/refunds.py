@@ -146,6 +146,8 @@ async def retry(tx: Transaction, refund_id: UUID) -> Refund:
     if not 0 < amount_minor <= payment.left_minor:
         raise RefundExceedsPayment.over(payment.left_minor)
     again = await _add(tx, payment, known, refused.cause, amount_minor)
+    # What is kept as a fee was reckoned without it.
+    await call(tx, payment.id)
     return await find_refund(tx, again)
 
 

@@ -1,4 +1,4 @@
-"""Staff give money back at the provider itself, beside what goes back by our hands."""
+"""Money that goes back of which something is refused, or has gone by the hands of others at the provider itself."""
 
 import asyncio
 from uuid import UUID
@@ -7,7 +7,7 @@ import pytest
 
 from holdfast.booking import bookings
 from holdfast.kernel.audit import CONSOLE
-from holdfast.payments.refunds import retry
+from holdfast.payments.refunds import give_goodwill, retry
 from payments.counterparts import AtStripe, AtYooKassa, Counterpart
 from payments.paying import PRICE_MINOR, Paying
 from payments.stripe.fake import FakeStripe
@@ -65,6 +65,25 @@ async def test_a_refusal_is_tried_again_with_what_is_left(till: Paying, at_once:
     assert sum(isinstance(each, Exception) for each in tried) == at_once - 1
     assert [each.minor for each in at.refunds() if each.state == "succeeded"] == [1, PRICE_MINOR - 1]
     assert till.inbox() == [("payment_refunded_elsewhere", payment.id)]
+
+
+async def test_goodwill_that_was_refused_is_no_fee_when_it_is_tried_again(till: Paying) -> None:
+    """Goodwill that the provider has refused is kept after a cancellation until it is tried again, and then nothing is (P-6, P-9)."""
+    payment = await till.paid()
+    goodwill = await till.database.run(till.business_id, lambda tx: give_goodwill(tx, payment.id, 1))
+    await _cancel(till, payment.booking_id)
+    await till.settle(payment.id)
+    till.fake.refuse_refunds()
+    await till.settle_refund(goodwill.id)
+    till.fake.grant_refunds()
+    await till.settle(payment.id)
+    await till.work()
+    assert (await till.payment(payment.id)).refunded_minor == PRICE_MINOR - 1
+    await till.database.run(till.business_id, lambda tx: retry(tx, goodwill.id))
+    await till.work()
+    gone = await till.payment(payment.id)
+    assert (gone.refunded_minor, gone.fee_minor) == (PRICE_MINOR, 0)
+    assert till.inbox() == []
 
 
 async def _cancel(till: Paying, booking_id: UUID) -> None:
