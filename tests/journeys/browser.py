@@ -87,6 +87,7 @@ class Browser:
     """A client without JavaScript that follows redirects."""
 
     def __init__(self, url: str, **choices: str) -> None:
+        self.url = url
         self.choices = choices
         self._http = httpx.Client(base_url=url, timeout=30, follow_redirects=True)
 
