@@ -132,19 +132,22 @@ async def test_two_workers_do_not_compare_the_same_account(till: Paying) -> None
 
 
 async def test_whoever_took_too_long_notes_nothing(till: Paying) -> None:
-    """A worker whose account another one has taken up meanwhile writes nothing of its end (P-4)."""
+    """A worker whose account another one has taken up meanwhile does nothing more, and notes no end (P-4)."""
+    payment = await till.begin()
     await compare(till)
+    forget(till, payment)
     listed_long_ago(till, hours=1)
     held = till.fake.faults.hold(only="payments.list")
     slow = asyncio.create_task(reconcile(till.database, till.providers, till.business_id, till.account.id))
     await asyncio.to_thread(held.arrived.wait)
-    till.sql("update payment_reconciliations set leased_until = now() where account_id = %s", till.account.id)
-    held.released.set()
     till.sql("update payment_reconciliations set lease = %s where account_id = %s", uuid4(), till.account.id)
+    held.released.set()
     overtaken = await slow
     assert overtaken is not None
     assert overtaken.error_code == "overtaken"
     assert row_of(till)["lists_anew"] is False
+    assert till.due_in(payment.id) is None
+    till.sql("update payments set next_attempt_at = now() where id = %s", payment.id)
 
 
 async def test_a_provider_that_is_away_is_asked_again(till: Paying) -> None:

@@ -29,12 +29,17 @@ select r.id, r.payment_id, r.number, r.cause, r.state as status, r.amount_minor,
  order by r.number;
 
 -- name: events_listed
--- Of the payment and of its refunds, in the order in which they were heard.
+-- Of the payment and of its refunds, in the order in which they were heard; found by the objects that they are about.
+with objects as (
+    select p.business_id, p.provider, p.provider_payment_id as id from payments p
+     where p.business_id = %(business_id)s and p.id = %(payment_id)s
+    union all
+    select p.business_id, p.provider, r.provider_refund_id
+      from payments p
+      join refunds r on r.business_id = p.business_id and r.payment_id = p.id
+     where p.business_id = %(business_id)s and p.id = %(payment_id)s
+)
 select e.id, e.type, e.received_at, e.times_heard, e.processed_at, e.outcome, e.error_code
-  from webhook_events e
-  join payments p on p.business_id = e.business_id and p.provider = e.provider
- where e.business_id = %(business_id)s and p.id = %(payment_id)s
-   and (e.object_id = p.provider_payment_id
-        or e.object_id in (select r.provider_refund_id from refunds r
-                            where r.business_id = p.business_id and r.payment_id = p.id))
+  from objects o
+  join webhook_events e on e.business_id = o.business_id and e.provider = o.provider and e.object_id = o.id
  order by e.received_at, e.id;
