@@ -77,9 +77,11 @@ from holdfast.payments import accounts_web as payment_accounts_web
 from holdfast.payments import client_web as payment_client_web
 from holdfast.payments import measures as payment_measures
 from holdfast.payments import staff_web as payments_web
+from holdfast.payments import webhooks_web
 from holdfast.payments.openings import openings as payment_openings
 from holdfast.payments.providers import Providers as PaymentProviders
 from holdfast.payments.till import PaymentTill
+from holdfast.payments.webhooks import Webhooks
 from holdfast.people import web as people_web
 
 if TYPE_CHECKING:
@@ -158,7 +160,7 @@ def handlers(settings: config.Settings) -> list[HTTPRouteHandler]:
     routes += questions_web.handlers + moderation_web.handlers
     routes += leads_public_web.handlers + leads_web.handlers + links_web.handlers
     routes += calendars_web.handlers + google_web.handlers + payment_accounts_web.handlers
-    routes += payments_web.handlers + payment_client_web.handlers
+    routes += payments_web.handlers + payment_client_web.handlers + webhooks_web.handlers
     if settings.cron_secret is not None:
         routes.append(health.cleanup_reservations)
     if settings.bench_routes:
@@ -203,6 +205,9 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
         app.state.reservations = Reservations(
             database, Snapshots(database), admission, BookingTokens(master_key), guard, app.state.till
         )
+        app.state.webhooks = Webhooks(
+            database, app_dsn, pooler=settings.pooler, measure=measures.measure_of("webhook"), tracing=tracing
+        )
         app.state.tenancy = Tenancy(database, settings.default_business)
         app.state.entrance = _entrance(settings, database, master_key)
         app.state.providers = Providers(openings(settings.calendars, database))
@@ -218,8 +223,9 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
             async with app.state.publication.kept(), app.state.reservations.events.kept():
                 yield
         finally:
-            parts = (app.state.till, admission, app.state.health_database, database, *([tracing] if tracing else ()))
-            for part in parts:
+            turnstiles = (admission, app.state.webhooks)
+            parts = (app.state.till, *turnstiles, app.state.health_database, database)
+            for part in (*parts, *([tracing] if tracing else ())):
                 await part.close()
 
     return Litestar(
@@ -251,6 +257,7 @@ def _known(settings: config.Settings, routes: list[HTTPRouteHandler]) -> dict[st
         "stage": Stage(settings.stage),
         "calendars": settings.calendars,
         "payment_settings": settings.payments,
+        "trusted_proxies": settings.trusted_proxies,
     }
 
 
@@ -273,7 +280,7 @@ def _assets() -> Router:
 
 def layered(app: Litestar, settings: config.Settings) -> ASGIApp:
     """Return the application behind what stands before it: the express lane and, where a limit is set, its layer."""
-    lane = ExpressLane(app, booking_web.express)
+    lane = ExpressLane(app, [*booking_web.express, *webhooks_web.express])
     if settings.public_writes_per_minute == 0 and settings.business_writes_per_minute == 0:
         # No layer that would have to find out that there is nothing to do.
         return lane

@@ -30,6 +30,7 @@ from holdfast.kernel.audit_backfill import CHAINING
 from holdfast.kernel.database import Database
 from holdfast.kernel.privacy import Keyring
 from holdfast.kernel.publication import Publication, folder_of_supervisor
+from holdfast.payments.inbox import forget_bodies, inbox_kept_up
 from holdfast.payments.openings import openings as payment_openings
 from holdfast.payments.providers import Providers as PaymentProviders
 from holdfast.payments.reconciliation import accounts_kept_compared
@@ -102,6 +103,7 @@ def build(database: Database, dsn: str, providers: Providers, calendars: Calenda
         await context.app.job_manager.delete_old_jobs(nb_hours=72)
 
     _add_calendar_jobs(app, database, providers, calendars, stage)
+    _add_payment_jobs(app, database)
     return app
 
 
@@ -116,6 +118,15 @@ def _add_calendar_jobs(
         @app.task(name="renew_channels", queueing_lock="renew_channels", lock="renew_channels", retry=retry)
         async def renew(timestamp: int) -> None:  # noqa: ARG001
             await renew_channels(database, providers, stage)
+
+
+def _add_payment_jobs(app: App, database: Database) -> None:
+    retry = RetryStrategy(max_attempts=5, exponential_wait=2)
+
+    @app.periodic(cron="43 3 * * *")
+    @app.task(name="forget_payment_events", queueing_lock="forget_payment_events", retry=retry)
+    async def forget_payment_events(timestamp: int) -> None:  # noqa: ARG001
+        await forget_bodies(database)
 
 
 @asynccontextmanager
@@ -167,6 +178,7 @@ async def run(
             _beside(Offers(database).keep_up()),
             exports_kept_up(database, providers, stage),
             money_kept_up(database, payment_providers),
+            inbox_kept_up(database, payment_providers),
             accounts_kept_compared(database, payment_providers),
             app.open_async(),
         ):

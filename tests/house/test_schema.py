@@ -47,6 +47,8 @@ ACROSS_TENANTS = {
     "calendar_figures": "monitors count the calendars of all tenants",
     "accounts_to_compare": "the worker compares the accounts of all tenants with their providers in turn",
     "money_due": "the worker takes up whichever payment or refund is to be looked at",
+    "events_due": "the worker takes up what providers have told whichever business",
+    "forget_event_bodies": "the worker forgets what providers have told, of everybody",
     "payment_figures": "monitors count the payments of all tenants",
     "bookings_to_export": "the worker looks for what the calendars of all tenants lack, in order",
     "exports_due": "the worker takes up what is due to whichever calendar",

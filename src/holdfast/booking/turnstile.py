@@ -81,11 +81,12 @@ class Turnstile(Generic[Q, A]):
         pooler: bool = False,
         measure: Measure | None = None,
         tracing: "Tracing | None" = None,
+        named: str = "booking_ids",
     ) -> None:
         """Prepare it.
 
         `statement` takes %(batch)s (JSON: business -> requests) and %(repeated)s, and returns a row of JSON answers
-        for each business.
+        for each business. `named` is what the ids of the requests are called in the log.
         """
         self._dsn = dsn
         self._statement = statement
@@ -95,6 +96,7 @@ class Turnstile(Generic[Q, A]):
         self.queue_limit = queue_limit
         self._measure = measure or Measure()
         self._tracing = tracing
+        self._named = named
         self._queue: deque[Ticket[Q, A]] = deque()
         cursor = None if tracing is None else tracing.cursor
         self._idle: list[Lane] = [Lane(dsn, None if pooler else 1, cursor) for _ in range(lanes)]
@@ -151,7 +153,7 @@ class Turnstile(Generic[Q, A]):
                         with self._tracing.batch([ticket.origin for ticket in batch]):
                             await self._settle(lane, batch)
                 except Exception as unforeseen:
-                    log.exception("turnstile_batch_failed", **_ids(batch))
+                    log.exception("turnstile_batch_failed", **self._ids(batch))
                     _fail(batch, unforeseen)
         finally:
             self._idle.append(lane)
@@ -165,13 +167,13 @@ class Turnstile(Generic[Q, A]):
                 _fail(batch, away)
             except psycopg.errors.LockNotAvailable:
                 # Somebody outside sits on a lock. To replay would be to wait for it again, once for each request.
-                log.warning("turnstile_lock_timeout", **_ids(batch))
+                log.warning("turnstile_lock_timeout", **self._ids(batch))
                 _fail(batch, TryLater())
             except _CONTENTION as lost:
                 if len(batch) == 1:
                     if attempt == _LONE_TRIES - 1:
                         _fail(batch, TryLater())
-                        log.warning("turnstile_contention", error=type(lost).__name__, **_ids(batch))
+                        log.warning("turnstile_contention", error=type(lost).__name__, **self._ids(batch))
                     continue
                 await self._replay(lane, batch)
             except psycopg.Error as broken:
@@ -203,6 +205,10 @@ class Turnstile(Generic[Q, A]):
                 if not future.done():
                     future.set_result(answer)
         self._measure.sent(len(batch), time.perf_counter() - started)
+
+    def _ids(self, batch: Sequence[Ticket[Q, A]]) -> dict[str, list[str]]:
+        """Return what a batch is about, for the log."""
+        return {self._named: [str(ticket.request.id) for ticket in batch]}
 
 
 class Lane:
@@ -254,11 +260,6 @@ class Lane:
         if self._connection is not None:
             connection, self._connection = self._connection, None
             await connection.close()
-
-
-def _ids(batch: Sequence[Ticket[Q, A]]) -> dict[str, list[str]]:
-    """Return the bookings that a batch is about, for the log."""
-    return {"booking_ids": [str(ticket.request.id) for ticket in batch]}
 
 
 def _fail(batch: Sequence[Ticket[Q, A]], error: Exception) -> None:

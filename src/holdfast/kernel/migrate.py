@@ -38,6 +38,7 @@ _DEFINITIONS = (
     "calendars/figures",
     "payments/figures",
     "payments/reconciliation_entrances",
+    "payments/inbox_entrances",
     "kernel/events",
     "analytics/dashboards",
     "kernel/backfill_entrances",

@@ -157,6 +157,12 @@ async def disconnect(tx: Transaction, provider: ProviderName, actor: Actor) -> A
     return replace(account, active=False)
 
 
+def webhook_secrets_of(keys: TenantKeys, account_id: UUID, sealed: bytes | None) -> tuple[str, ...]:
+    """Return the secrets by which the messages for an account are known, given how they are stored."""
+    secrets = "[]" if sealed is None else keys.open(_WEBHOOK_SECRETS, account_id, bytes(sealed))
+    return msgspec.json.decode(secrets, type=tuple[str, ...])
+
+
 async def _locked(tx: Transaction, provider: ProviderName) -> Account:
     await businesses.lock(tx)
     account = await active_account(tx)
@@ -211,12 +217,10 @@ async def _row(tx: Transaction, account: Account) -> dict[str, object]:
 
 
 def _account(keys: TenantKeys, row: dict[str, Any]) -> Account:
-    sealed = row["webhook_secrets"]
-    secrets = "[]" if sealed is None else keys.open(_WEBHOOK_SECRETS, row["id"], bytes(sealed))
     opened = {
         "provider": ProviderName(row["provider"]),
         "secret": keys.open(_SECRET, row["id"], bytes(row["secret"])),
-        "webhook_secrets": msgspec.json.decode(secrets, type=tuple[str, ...]),
+        "webhook_secrets": webhook_secrets_of(keys, row["id"], row["webhook_secrets"]),
     }
     return Account(**row | opened)
 

@@ -58,6 +58,12 @@ class InvalidSignature(UserError):
     code, status, message = "invalid_signature", 400, "The signature of this notice is not valid"
 
 
+class NotTheProvider(UserError):
+    """Somebody tells of payments from where the provider does not."""
+
+    code, status, message = "not_the_provider", 403, "This is heard from the provider's own addresses only"
+
+
 class PaymentCredentialsRefused(UserError):
     """The provider does not let us in with this secret."""
 

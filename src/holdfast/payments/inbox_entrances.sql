@@ -1,0 +1,113 @@
+-- How what providers tell comes in, and what the worker asks of the inboxes of all tenants at once. Replaced as a whole
+-- by each `holdfast migrate`.
+
+-- Whose inbox a path names, and what proves that the provider tells: a row for each account at it, in use or not, since
+-- also what was taken with another one may be told of. No row for a business that is not there, or takes no money by it.
+create or replace function webhook_entrance(p_business_id uuid, p_slug text, p_provider text)
+returns table (business_id uuid, account_id uuid, webhook_secrets bytea)
+language sql stable security definer set search_path = public, pg_temp as $$
+    select a.business_id, a.id, a.webhook_secrets
+      from businesses b
+      join payment_accounts a on a.business_id = b.id and a.provider = p_provider
+     where b.id = p_business_id or b.slug = p_slug
+     order by a.active desc, a.created_at desc
+$$;
+
+-- Write down what a business was told; the answer says of each, by its n, whether that is to be acted upon. A fact that
+-- is told again under another id of the event is acted upon again; under the same id only when it was seen to before and
+-- that is ten seconds ago: whoever had told it too early, as only somebody else can, keeps the true word from no one.
+--
+-- As the role that calls, behind the wall of the business that it names.
+create or replace function hear_events(p_business_id uuid, p_events jsonb) returns jsonb
+language plpgsql set search_path = public, pg_temp set lock_timeout = '5s' as $$
+declare
+    v_heard uuid[];
+begin
+    perform set_config('holdfast.business', p_business_id::text, true);
+    for v_try in 1..10 loop
+        begin
+            with told as materialized (
+                select distinct on (e.provider, e.event_id) e.*
+                  from jsonb_to_recordset(p_events) as e (
+                           n integer, id uuid, provider text, event_id text, type text, object_id text,
+                           is_refund boolean, remote_payment_id text, body text)
+                 order by e.provider, e.event_id, e.n
+            ), facts as (
+                select distinct on (t.provider, t.object_id, t.type) t.*,
+                       count(*) filter (where t.event_id is distinct from k.event_id)
+                           over (partition by t.provider, t.object_id, t.type) as times
+                  from told t
+                  left join webhook_events k on k.business_id = p_business_id and k.provider = t.provider
+                                            and k.object_id = t.object_id and k.type = t.type
+                 where not exists (select from webhook_events o
+                                    where o.business_id = p_business_id and o.provider = t.provider
+                                      and o.event_id = t.event_id and (o.object_id, o.type) <> (t.object_id, t.type))
+                 order by t.provider, t.object_id, t.type, (t.event_id is distinct from k.event_id) desc, t.n desc
+            ), heard as (
+                insert into webhook_events as known (business_id, id, provider, event_id, type, object_id, is_refund,
+                                                     remote_payment_id, body, times_heard)
+                select p_business_id, f.id, f.provider, f.event_id, f.type, f.object_id, coalesce(f.is_refund, false),
+                       f.remote_payment_id, decode(f.body, 'base64'), f.times
+                  from facts f
+                 order by f.provider, f.object_id, f.type
+                on conflict (business_id, provider, object_id, type) do update
+                   set event_id = excluded.event_id, body = excluded.body,
+                       remote_payment_id = coalesce(excluded.remote_payment_id, known.remote_payment_id),
+                       times_heard = known.times_heard
+                                     + case when known.event_id = excluded.event_id then 0 else excluded.times_heard end,
+                       processed_at = null, outcome = null, failures = 0, error_code = null,
+                       next_attempt_at = clock_timestamp()
+                 where known.event_id <> excluded.event_id
+                    or known.processed_at < clock_timestamp() - interval '10 seconds'
+                returning known.id
+            )
+            select array(select h.id from heard h) into v_heard;
+            return (select jsonb_agg(jsonb_build_object('n', e.n, 'id', e.id, 'heard', e.id = any(v_heard)))
+                      from jsonb_to_recordset(p_events) as e (n integer, id uuid));
+        exception when unique_violation then
+            -- Another transaction has written the same down since we looked: now we see it.
+            null;
+        end;
+    end loop;
+    raise exception 'events of % meet others again and again', p_business_id using errcode = 'serialization_failure';
+end $$;
+
+-- What is to be acted upon now, longest due first: `p_apart`, what has to be looked up at the provider, or all else.
+create or replace function events_due(p_apart boolean, p_limit integer) returns table (business_id uuid, id uuid)
+language sql stable security definer set search_path = public, pg_temp as $$
+    select e.business_id, e.id
+      from webhook_events e
+     where e.processed_at is null and e.next_attempt_at <= statement_timestamp()
+       and (e.outcome is not distinct from 'unknown') = p_apart
+     order by e.next_attempt_at
+     limit p_limit
+$$;
+
+-- Forget what was told, where it was acted upon long ago; of how many events.
+create or replace function forget_event_bodies(p_days integer, p_limit integer) returns integer
+language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    v_count integer;
+begin
+    update webhook_events w set body = null
+      from (select e.business_id, e.id from webhook_events e
+             where e.body is not null and e.processed_at < clock_timestamp() - make_interval(days => p_days)
+             limit p_limit for update skip locked) old
+     where w.business_id = old.business_id and w.id = old.id;
+    get diagnostics v_count = row_count;
+    return v_count;
+end $$;
+
+do $$
+declare
+    f regprocedure;
+begin
+    for f in select p.oid::regprocedure from pg_proc p
+              where p.pronamespace = 'public'::regnamespace
+                and p.proname in ('webhook_entrance', 'events_due', 'forget_event_bodies')
+    loop
+        execute format('alter function %s owner to holdfast_admission', f);
+        execute format('revoke all on function %s from public', f);
+        execute format('grant execute on function %s to holdfast_app', f);
+    end loop;
+end $$;
