@@ -48,19 +48,20 @@ class Cookies:
         """Return the address that a call comes from."""
         return client_of(_peer(connection), connection.headers.getall("X-Forwarded-For", []), self.trusted)
 
-    def _header(self, connection: Connection, value: str, max_age_seconds: int) -> dict[str, str]:
-        secure = "; Secure" if self._is_https(connection) else ""
-        attributes = f"Path=/; Max-Age={max_age_seconds}; HttpOnly; SameSite=Lax{secure}"
-        return {"Set-Cookie": f"{self._name(connection)}={value}; {attributes}"}
-
-    def _name(self, connection: Connection) -> str:
-        return _HTTPS_NAME if self._is_https(connection) else _HTTP_NAME
-
-    def _is_https(self, connection: Connection) -> bool:
+    def is_https(self, connection: Connection) -> bool:
+        """Return whether a browser has called by https."""
         if self.https_only or connection.scope["scheme"] == "https":
             return True
         told = connection.headers.get("X-Forwarded-Proto", "").partition(",")[0].strip().lower()
         return told == "https" and is_from(_peer(connection), self.trusted)
+
+    def _header(self, connection: Connection, value: str, max_age_seconds: int) -> dict[str, str]:
+        secure = "; Secure" if self.is_https(connection) else ""
+        attributes = f"Path=/; Max-Age={max_age_seconds}; HttpOnly; SameSite=Lax{secure}"
+        return {"Set-Cookie": f"{self._name(connection)}={value}; {attributes}"}
+
+    def _name(self, connection: Connection) -> str:
+        return _HTTPS_NAME if self.is_https(connection) else _HTTP_NAME
 
 
 def check_origin(connection: Connection) -> None:

@@ -20,7 +20,7 @@ from holdfast.booking.bookings import Booking, keyed
 from holdfast.booking.contacts import Guest
 from holdfast.booking.errors import CheckLater, ReservationNotFoundOrExpired, SlotConflict, UnknownService
 from holdfast.booking.free_time import free_days
-from holdfast.booking.pages import offer, waiting
+from holdfast.booking.pages import offer, paying, waiting
 from holdfast.booking.pages.opening import PROBLEMS, Call, contact_of, desk_of, open_page, typed_in
 from holdfast.booking.pages.rendering import Page, render
 from holdfast.booking.reservations import Wish
@@ -43,7 +43,8 @@ async def choose(request: Call) -> Response[str]:
     slug = request.query_params.get("service")
     if slug is not None:
         return await _times(request, page, snapshot, slug)
-    services = [s for s in snapshot.services.values() if s.active and s.payment_policy != "prepay"]
+    sells = snapshot.takes_payments
+    services = [s for s in snapshot.services.values() if s.active and (sells or not s.due_minor)]
     return render(page, "services.html", services=services)
 
 
@@ -89,8 +90,8 @@ async def held(request: Call, business: FromPath[str], reservation_id: FromPath[
 
 
 @post("/{business:str}/booking/slot/held/{reservation_id:str}", status_code=200, exception_handlers=PROBLEMS)
-async def confirm(request: Call, business: FromPath[str], reservation_id: FromPath[str]) -> Response[str]:
-    """Confirm the held place; sending the form twice shows the same appointment."""
+async def confirm(request: Call, business: FromPath[str], reservation_id: FromPath[str]) -> Response[Any]:
+    """Confirm the held place, or lead on to where it is paid; sending the form twice shows the same appointment."""
     page, snapshot = await open_page(request, business)
     booking = await _booking(request, snapshot, uuid_or_none(reservation_id))
     form = decode_form(await request.body())
@@ -110,11 +111,22 @@ async def confirm(request: Call, business: FromPath[str], reservation_id: FromPa
     done = answer.made()
     if done.state not in LIVE:
         raise ReservationNotFoundOrExpired.gone()
+    if done.state == BookingState.PENDING_PAYMENT:
+        return await paying.committed(request, page, snapshot, answer)
     token = desk.tokens.of_nonce(snapshot.business.id, booking.id, answer.nonce)
     return render(page, "confirmed.html", booking=booking, token=token, **_what(snapshot, booking))
 
 
-handlers: list[HTTPRouteHandler] = [choose, hold, hold_nothing, held, confirm, *waiting.handlers, *offer.handlers]
+handlers: list[HTTPRouteHandler] = [
+    choose,
+    hold,
+    hold_nothing,
+    held,
+    confirm,
+    *waiting.handlers,
+    *offer.handlers,
+    *paying.handlers,
+]
 
 
 async def _times(request: Call, page: Page, snapshot: Snapshot, slug: str) -> Response[str]:
@@ -196,7 +208,11 @@ def _shown(
     if booking.status is BookingState.HELD:
         wrong = "" if invalid is None else invalid.details["errors"][0]["field"]
         status = 200 if invalid is None else 400
-        return render(page, "held.html", status, booking=booking, wanted=wanted, typed=typed, wrong=wrong, **what)
+        more = {"wanted": wanted, "typed": typed, "wrong": wrong, "offering": what["service"], **what}
+        policy = page.leading_on if booking.due_minor else None
+        return render(page, "held.html", status, policy=policy, booking=booking, **more)
+    if booking.status is BookingState.PENDING_PAYMENT:
+        return Redirect(page.link(f"/booking/slot/paid/{booking.id}"), status_code=303)
     if booking.status in UNCOMMITTED and what["service"] is not None:
         return render(page, "expired.html", 410, booking=booking, wanted=wanted, typed=typed, key=new_id(), **what)
     if booking.status not in LIVE:

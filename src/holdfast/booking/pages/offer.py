@@ -76,7 +76,9 @@ async def _shown(tx: Transaction, page: Page, snapshot: Snapshot, request_id: UU
     guest = waits.guest
     given = {"name": guest.name, "email": guest.email, "phone": guest.phone}
     typed = {name: text for name, text in given.items() if text is not None}
-    return render(page, "offered.html", booking=booking, typed=typed, wrong="", wanted=None, **values)
+    policy = page.leading_on if booking is not None and booking.due_minor else None
+    values["offering"] = values["service"] or values["program"]
+    return render(page, "offered.html", policy=policy, booking=booking, typed=typed, wrong="", wanted=None, **values)
 
 
 def _in_their_words(page: Page, waits: WaitlistRequest) -> Page:
