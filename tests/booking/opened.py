@@ -243,14 +243,33 @@ class Practice:
 async def paid(tx: Transaction, booking_id: UUID, captured_minor: int | None = None, *, pays: bool = True) -> UUID:
     """Write down a payment of a booking whose money is taken, and that it is the one that pays."""
     payment_id: UUID = await tx.value(
-        "insert into payments (business_id, id, booking_id, attempt, provider, account, provider_key, state,"
+        "insert into payments (business_id, id, booking_id, attempt, provider, account, account_id, provider_key, state,"
         " amount_minor, currency, captured_minor, captured_at, pays, next_attempt_at)"
         " select business_id, uuidv7(), id, 1 + (select count(*) from payments p where p.booking_id = b.id), 'stripe',"
-        " 'a', uuidv7()::text, 'succeeded', coalesce(%s, due_minor), currency, coalesce(%s, due_minor), now(), %s, null"
+        " 'a', (select a.id from payment_accounts a where a.business_id = b.business_id), uuidv7()::text, 'succeeded',"
+        " coalesce(%s, due_minor), currency, coalesce(%s, due_minor), now(), %s, null"
         " from bookings b where id = %s returning id",
         [captured_minor, captured_minor, pays, booking_id],
     )
     return payment_id
+
+
+async def close_books(tx: Transaction) -> None:
+    """Leave the money of a business settled, as the till would have: nobody else comes to look at it."""
+    await tx.run(
+        "update refunds set state = 'succeeded', provider_refund_id = id::text, next_attempt_at = null"
+        " where business_id = %s and state in ('created', 'pending')",
+        [tx.business_id],
+    )
+    await tx.run(
+        "with back as (select p.id, coalesce(sum(r.amount_minor) filter (where r.state = 'succeeded'), 0) as minor"
+        " from payments p join bookings b on b.business_id = p.business_id and b.id = p.booking_id"
+        " left join refunds r on r.business_id = p.business_id and r.payment_id = p.id"
+        " where p.business_id = %s and p.pays and b.state in ('cancelled', 'refunded') group by p.id)"
+        " update payments p set next_attempt_at = null, refunded_minor = back.minor,"
+        " fee_minor = captured_minor - back.minor from back where p.business_id = %s and p.id = back.id",
+        [tx.business_id, tx.business_id],
+    )
 
 
 @asynccontextmanager

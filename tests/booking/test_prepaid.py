@@ -10,7 +10,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 
-from booking.opened import DAY_SECONDS, HOUR_SECONDS, START, Practice, open_practice, paid, violations
+from booking.opened import DAY_SECONDS, HOUR_SECONDS, START, Practice, close_books, open_practice, paid, violations
 from booking.served import problem, token_of
 from booking.staffed import bearer, make_key
 from booking.tenants import application
@@ -106,6 +106,7 @@ async def shop(app_uri: str, admin_uri: str) -> AsyncIterator[Shop]:
         key = await make_key(practice.desk.database, practice.business_id, Role.ASSISTANT)
         async with application(app_uri, admin_uri, MASTER_KEY, till=till) as http:
             yield Shop(practice, http, till, bearer(key))
+        await practice.desk.database.run(practice.business_id, close_books)
     assert violations(admin_uri) == []
 
 
