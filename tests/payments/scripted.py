@@ -9,7 +9,6 @@ from uuid import UUID
 
 from holdfast.payments.port import (
     AccountFacts,
-    Names,
     NoSuchObject,
     RefundWish,
     Refused,
@@ -130,33 +129,36 @@ class Scripted:
 
     def become(self, remote_id: str, **changes: Any) -> RemotePayment:
         """Let a payment become another."""
+        if "state" in changes:
+            changes["state"] = P(changes["state"])
         self.payments[remote_id] = replace(self.payments[remote_id], **changes)
         return self.payments[remote_id]
 
-    def give_back(self, remote_payment_id: str, wish: RefundWish, refund_id: UUID | None = None) -> RemoteRefund:
-        """Give money back, whoever asks; refuses more than is left."""
+    def give_back_by_hand(self, remote_payment_id: str, minor: int) -> RemoteRefund:
+        """Give money back at the provider itself: nobody here has asked for it."""
+        amount = replace(self.payments[remote_payment_id].amount, minor=minor)
+        return self.give_back(remote_payment_id, RefundWish("", UUID(int=0), remote_payment_id, amount))
+
+    def give_back(self, remote_payment_id: str, wish: RefundWish) -> RemoteRefund:
+        """Give money back; refuses more than is left."""
         payment = self._payment(remote_payment_id)
         given = sum(
             r.amount.minor for r in self.refunds.values() if r.remote_payment_id == payment.id and r.state != R.REFUSED
         )
         if payment.state is not P.SUCCEEDED or given + wish.amount.minor > payment.captured_minor:
             raise Refused("more_than_is_left")
-        made = RemoteRefund(
+        refund = RemoteRefund(
             f"ref_{len(self.refunds) + 1}_{payment.id}",
             payment.id,
             self.refunds_become,
             wish.amount,
-            refund_id or wish.refund_id,
+            wish.refund_id if wish.refund_id.int else None,
             created_at=datetime.now(UTC),
         )
-        self.refunds[made.id] = made
-        if made.state is R.SUCCEEDED:
+        self.refunds[refund.id] = refund
+        if refund.state is R.SUCCEEDED:
             self.become(payment.id, refunded_minor=payment.refunded_minor + wish.amount.minor)
-        return made
-
-    def names_of(self, remote_id: str) -> Names | None:
-        """Return what is written into a payment."""
-        return self.payments[remote_id].names
+        return refund
 
     def taken(self) -> int:
         """Return how much was taken in all, less what went back."""
