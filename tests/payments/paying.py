@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, LiteralString, cast
 from uuid import UUID
 
 import psycopg
@@ -148,6 +148,21 @@ class Paying:
         statement = "select extract(epoch from next_attempt_at - now())::float8 from payments where id = %s"
         [(seconds,)] = self.sql(statement, payment_id)
         return seconds  # type: ignore[no-any-return]
+
+    async def alter(self, booking_id: UUID, assignments: LiteralString) -> None:
+        """Make a booking other than it can become in a test, with the entry of the change."""
+
+        async def work(tx: Transaction) -> None:
+            one = [self.business_id, booking_id]
+            this = "where business_id = %s and id = %s"
+            before = await tx.value(f"select state from bookings {this}", one)
+            await tx.run(f"update bookings set {assignments}, version = version + 1 {this}", one)
+            await tx.run(
+                "select record_changes(%s, array[%s::uuid], array[%s::bytea], 'test', %s, 'test', null, 'Test')",
+                [*one, (await tx.keys()).chain_key(booking_id), before],
+            )
+
+        await self.database.run(self.business_id, work)
 
     def age(self, table: str, row_id: UUID, **columns: str) -> None:
         """Let times of a payment or refund be as long ago as these intervals say: create_sent_at="25 hours"."""

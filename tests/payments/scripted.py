@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from holdfast.payments.ledger import Payment
 from holdfast.payments.port import (
     AccountFacts,
+    Names,
     NoSuchObject,
     RefundWish,
     Refused,
@@ -127,10 +129,24 @@ class Scripted:
         self.payments[made.id] = made
         return made
 
+    def made_of(self, payment: Payment) -> RemotePayment:
+        """Make a payment with its key, as a call does whose answer was lost."""
+        names = Names(payment.business_id, payment.booking_id, payment.id)
+        made = self.make(Wish(payment.provider_key, names, payment.amount, "A practice", "https://practice.test"))
+        self._done[payment.provider_key] = made.id
+        return made
+
+    def pay(self, remote_id: str) -> None:
+        """Let the client pay: the money is set aside."""
+        assert self.payments[remote_id].state is P.PENDING, "it waits for the client"
+        self.become(remote_id, state=P.AUTHORIZED)
+
+    def take(self, remote_id: str) -> None:
+        """Take what was set aside without our asking for it."""
+        self.become(remote_id, state=P.SUCCEEDED, captured_minor=self.payments[remote_id].amount.minor)
+
     def become(self, remote_id: str, **changes: Any) -> RemotePayment:
         """Let a payment become another."""
-        if "state" in changes:
-            changes["state"] = P(changes["state"])
         self.payments[remote_id] = replace(self.payments[remote_id], **changes)
         return self.payments[remote_id]
 

@@ -211,9 +211,7 @@ async def test_a_refund_that_the_provider_works_at_is_asked_after(till: Paying) 
 async def test_money_that_was_given_back_elsewhere_is_in_the_books(scripted: Paying) -> None:
     """What staff give back at the provider itself is in the ledger as goodwill, once, and leaves the booking alone (P-4, P-9)."""
     till = scripted
-    payment = await till.begin()
-    till.fake.become(payment.provider_payment_id, state="authorized")
-    await till.settle(payment.id)
+    payment = await till.paid()
     till.fake.give_back_by_hand(payment.provider_payment_id, 200_000)
     await till.settle(payment.id)
     await till.settle(payment.id)
@@ -227,9 +225,7 @@ async def test_money_that_was_given_back_elsewhere_is_in_the_books(scripted: Pay
 async def test_what_was_given_back_elsewhere_does_not_go_back_twice(scripted: Paying) -> None:
     """Staff give all back at the provider while our refund of it is not sent yet: ours is given up (payments 12)."""
     till = scripted
-    payment = await till.begin()
-    till.fake.become(payment.provider_payment_id, state="authorized")
-    await till.settle(payment.id)
+    payment = await till.paid()
     await cancel(till, payment.booking_id, 100)
     await till.settle(payment.id)
     till.fake.give_back_by_hand(payment.provider_payment_id, PRICE_MINOR)
@@ -250,7 +246,7 @@ async def test_money_that_has_gone_back_already_confirms_nothing(scripted: Payin
     """Paid and given back at the provider before we have looked: the booking is not confirmed, and nothing is owed (payments 4)."""
     till = scripted
     payment = await till.begin()
-    till.fake.become(payment.provider_payment_id, state="succeeded", captured_minor=PRICE_MINOR)
+    till.fake.take(payment.provider_payment_id)
     till.fake.give_back_by_hand(payment.provider_payment_id, 200_000)
     await till.settle(payment.id)
     await till.work()
