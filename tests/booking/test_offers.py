@@ -1,5 +1,6 @@
 """Offers to those who wait: who is next, for how long, and what becomes of an offer (W-1)."""
 
+import asyncio
 import json
 from datetime import timedelta
 from uuid import UUID
@@ -10,7 +11,7 @@ from booking.opened import HOUR_SECONDS, START
 from booking.waiting import Line, fill, open_line
 from calendars.watched import connect, disconnect
 from holdfast.booking import personal
-from holdfast.booking.offers import Offers
+from holdfast.booking.offers import PAUSE_SECONDS, Offers
 from holdfast.booking.unpaid import end_unpaid
 from holdfast.catalog.resources import set_capacity
 from holdfast.kernel.audit import SYSTEM, Actor
@@ -412,3 +413,24 @@ async def test_a_worker_leaves_a_business_to_another(line: Line) -> None:
         assert await line.turn() == 0
     assert await line.states(waits) == ["waiting"]
     assert await line.turn() == 1
+
+
+async def test_offering_goes_on_after_a_failure(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A round that fails, as while the database is away, is followed by others, at once while there is something to do (W-1)."""
+    rounds = iter([LookupError(), 1, asyncio.CancelledError()])
+    pauses = []
+
+    async def go_round() -> int:
+        result = next(rounds)
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr(line.offers, "go_round", go_round)
+    monkeypatch.setattr("holdfast.booking.offers.asyncio.sleep", pause)
+    with pytest.raises(asyncio.CancelledError):
+        await line.offers.keep_up()
+    assert pauses == [PAUSE_SECONDS]
