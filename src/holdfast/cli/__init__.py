@@ -7,7 +7,7 @@ import typer
 
 from holdfast import config, serving
 from holdfast import verify as verification
-from holdfast.cli import keys, payments, rotation, running, tending, users
+from holdfast.cli import comparing, keys, payments, rotation, running, tending, users
 from holdfast.cli.options import say
 from holdfast.kernel.embedded import EmbeddedPostgresError
 from holdfast.kernel.errors import UserError
@@ -30,6 +30,8 @@ app.command(name="doctor")(tending.run_doctor)
 app.add_typer(keys.app, name="key")
 app.add_typer(users.app, name="user")
 app.add_typer(rotation.app, name="keys")
+payments.app.command(name="reconcile")(comparing.run_reconcile)
+payments.app.command(name="balance")(comparing.run_balance)
 app.add_typer(payments.app, name="payments")
 app.command(hidden=True)(running.part)
 

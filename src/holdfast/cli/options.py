@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -14,6 +15,7 @@ from holdfast.identity import businesses
 from holdfast.identity.errors import UnknownBusiness
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.embedded import running_uri
+from holdfast.kernel.errors import ValidationFailed
 from holdfast.kernel.privacy import Keyring
 
 T = TypeVar("T")
@@ -71,6 +73,15 @@ async def business_named(tx: Transaction, named: str | None) -> businesses.Busin
     if found is None:
         raise UnknownBusiness(None if named else "Name the business by --business: there is none, or there are several")
     return found
+
+
+def instant_of(since: str) -> datetime:
+    """Return the time that --since names; raises ValidationFailed."""
+    try:
+        at = datetime.fromisoformat(since)
+    except ValueError:
+        raise ValidationFailed.at("since", "must be a time like 2026-11-21 or 2026-11-21T16:00:00Z") from None
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def say(line: str) -> None:

@@ -1,14 +1,22 @@
 """`payments`: what of money can be set going again from a console."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
 import typer
 
-from holdfast.cli.options import DataDir, Dsn, Json, OfBusiness, business_named, settings_of, with_personal_data
+from holdfast.cli.options import (
+    DataDir,
+    Dsn,
+    Json,
+    OfBusiness,
+    business_named,
+    instant_of,
+    settings_of,
+    with_personal_data,
+)
 from holdfast.kernel.database import Transaction
-from holdfast.kernel.errors import NotFound, ValidationFailed
+from holdfast.kernel.errors import NotFound
 from holdfast.kernel.ids import uuid_or_none
 from holdfast.payments import inbox
 from holdfast.payments.inbox import Replayed
@@ -40,7 +48,7 @@ def replay_events(
     event_id = None if event is None else uuid_or_none(event)
     if event is not None and event_id is None:
         raise NotFound(f"There is no event {event}")
-    at = None if since is None else _instant(since)
+    at = None if since is None else instant_of(since)
 
     async def work(tx: Transaction) -> list[Replayed]:
         owner = await business_named(tx, business or settings.default_business)
@@ -54,11 +62,3 @@ def replay_events(
     for each in found:
         print(f"{each.id}  {each.provider:8}  {each.outcome or 'not processed':14}  {each.type}")  # noqa: T201
     print(f"{len(found)} events {'would be ' if dry_run else ''}replayed")  # noqa: T201
-
-
-def _instant(text: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValidationFailed.at("since", "must be a time like 2026-11-21 or 2026-11-21T16:00:00Z") from None
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
