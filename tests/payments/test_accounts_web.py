@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
 
-from booking.served import Json, problem, wrong_fields
+from booking.served import Json, instant, problem, wrong_fields
 from booking.tenants import Tenant, application, open_tenant
 from calendars.http_servers import Reply, Server
 from conftest import MASTER_KEY
@@ -17,6 +18,8 @@ from holdfast.identity.permissions import Role
 from holdfast.kernel.database import Database
 from holdfast.kernel.ids import new_id
 from holdfast.payments import tasks
+from holdfast.payments.ledger import record_webhook_event
+from holdfast.payments.port import ProviderName
 from holdfast.payments.settings import PaymentSettings
 from leaks.capture import RUN
 from payments.stripe.fake import FakeStripe
@@ -123,7 +126,7 @@ async def test_secrets_go_in_and_never_out(owned: Owned) -> None:
     assert owned.tenant.written(*secrets) == []
 
 
-async def test_the_list_tells_how_accounts_are(owned: Owned) -> None:
+async def test_the_list_tells_how_accounts_are(owned: Owned, database: Database) -> None:
     """The owner sees every account, the active one first; what was heard and compared last, and what is open (P-4)."""
     assert await owned.done("GET") == {"accounts": [], "apiUrls": [owned.elsewhere.url]}
     first = await owned.done("PUT", "/yookassa", owned.shop)
@@ -139,7 +142,14 @@ async def test_the_list_tells_how_accounts_are(owned: Owned) -> None:
         " values (%s, %s, %s, %s, 'urgent', '{\"provider\": \"stripe\"}')",
         *(business, new_id(), tasks.ACCOUNT_UNAUTHORIZED, second["id"]),
     )
+    for name in ("evt_1", "evt_2"):
+        told = {"event_id": name, "kind": "payment_intent.succeeded", "object_id": name, "body": "{}"}
+        await database.run(business, partial(record_webhook_event, provider=ProviderName.STRIPE, **told))
+    # Nobody acts upon them here.
+    owned.tenant.sql("update webhook_events set processed_at = now() where business_id = %s", business)
     listed = (await owned.done("GET"))["accounts"]
+    heard = owned.tenant.sql("select max(received_at) from webhook_events where business_id = %s", business)
+    assert [each["lastWebhookAt"] and instant(each["lastWebhookAt"]) for each in listed] == [heard[0][0], None]
     assert [each["id"] for each in listed] == [second["id"], first["id"]]
     assert [each["state"] for each in listed] == ["unauthorized", "inactive"]
     assert [each["lastReconciledAt"] for each in listed] == ["2027-01-01T00:00:00Z", None]

@@ -27,8 +27,10 @@ select a.id, a.provider, a.account, a.is_test, a.active, a.publishable_key, a.ap
        exists (select from attention_items i
                 where i.business_id = a.business_id and i.subject_id = a.id and i.kind = %(unauthorized)s
                   and i.resolved_at is null) as unauthorized,
-       (select max(e.received_at) from webhook_events e
-         where e.business_id = a.business_id and e.provider = a.provider) as last_webhook_at,
+       -- Their ids are in the order of time, in which the key finds them.
+       (select e.received_at from webhook_events e
+         where e.business_id = a.business_id and e.provider = a.provider
+         order by e.id desc limit 1) as last_webhook_at,
        r.finished_at as last_reconciled_at, r.error_code,
        (select count(*) from payments p
          where p.business_id = a.business_id and p.account_id = a.id and p.next_attempt_at is not null)
