@@ -13,9 +13,6 @@ from holdfast.kernel.sql import load
 
 _SQL = load("holdfast.payments", "personal.sql")
 
-_BODY = "webhook_events.body"
-_NOTHING = "{}"
-
 
 async def told_of(tx: Transaction, whom: Handles) -> dict[str, list[dict[str, Any]]]:
     """Return the payments for the bookings of a person, each with what was given back of it."""
@@ -38,17 +35,12 @@ async def told_of(tx: Transaction, whom: Handles) -> dict[str, list[dict[str, An
 async def forget(tx: Transaction, whom: Handles, actor: Actor) -> dict[str, int]:  # noqa: ARG001 - the booking's entry tells who
     """Take from the payments of a person where they pay, and what providers have told of these payments.
 
-    Amounts, times and the provider's ids stay: accounts need them. What was told and has not been looked at stays until
-    somebody asks again, since money may depend on it.
+    Amounts, times and the provider's ids stay: accounts need them. What a provider tells afterwards is forgotten with
+    everything that was told, in time.
     """
-    booking_ids = await lock_forgettable(tx, whom)
-    values = {"business_id": tx.business_id, "ids": booking_ids}
-    payments = await tx.run(_SQL["forget_confirmations"], values)
-    keys = await tx.keys()
-    for row in await tx.rows(_SQL["messages_about"], values):
-        emptied = {"business_id": tx.business_id, "id": row["id"], "body": keys.seal(_BODY, row["id"], _NOTHING)}
-        await tx.run(_SQL["empty_message"], emptied)
-    return {"payments": payments}
+    values = {"business_id": tx.business_id, "ids": await lock_forgettable(tx, whom)}
+    await tx.run(_SQL["forget_messages"], values)
+    return {"payments": await tx.run(_SQL["forget_confirmations"], values)}
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
