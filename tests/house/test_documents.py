@@ -11,6 +11,7 @@ import psycopg
 import typer
 
 from holdfast import cli, config, web
+from house import payments_doc
 from house.access import DOCUMENT, written
 from house.sources import PACKAGE, ROOT, place, repository_files, tree
 from house.tables import GUESTS, OWNERS
@@ -115,6 +116,12 @@ def test_routes_exist() -> None:
         if not any(re.fullmatch(pattern, route.rstrip("/") or "/") for pattern in routes)
     ]
     assert unknown == []
+
+
+def test_the_states_and_decisions_of_payments_are_those_of_the_code() -> None:
+    """docs/payments.md draws states and decisions as they are; `.venv/bin/python tests/house/payments_doc.py` writes them (P-3)."""
+    text = payments_doc.DOCUMENT.read_text(encoding="utf-8")
+    assert payments_doc.written(text) == text
 
 
 def test_the_table_of_access_is_that_of_the_code() -> None:
