@@ -86,6 +86,24 @@ async def test_goodwill_that_was_refused_is_no_fee_when_it_is_tried_again(till: 
     assert till.inbox() == []
 
 
+async def test_a_refund_that_was_made_twice_counts_twice(yookassa_till: Paying) -> None:
+    """Whoever stood still for a day and then asks for a refund that others have made with another key is found out: both are in the books, and staff hear of it (P-6, P-9)."""
+    till = yookassa_till
+    payment = await till.paid()
+    goodwill = await till.database.run(till.business_id, lambda tx: give_goodwill(tx, payment.id, 1))
+    await till.settle_refund(goodwill.id)
+    asked = {
+        "payment_id": payment.provider_payment_id,
+        "amount": {"value": "0.01", "currency": "RUB"},
+        "metadata": {"refund_id": str(goodwill.id)},
+    }
+    till.fake.shop.give_back(asked)
+    await till.settle(payment.id)
+    assert [(each.cause, each.amount_minor) for each in await till.refunds(payment.id)] == [("goodwill", 1)] * 2
+    assert (await till.payment(payment.id)).refunded_minor == 2
+    assert till.inbox() == [("payment_refunded_elsewhere", payment.id)]
+
+
 async def _cancel(till: Paying, booking_id: UUID) -> None:
     before = await till.practice.read(booking_id)
     await till.database.run(

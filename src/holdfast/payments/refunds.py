@@ -159,7 +159,7 @@ async def learn(tx: Transaction, payment: Payment, remotes: Sequence[RemoteRefun
     """
     for remote in remotes:
         known = await refunds_of(tx, payment.id)
-        ours = next((r for r in known if remote.refund_id == r.id or remote.id == r.provider_refund_id), None)
+        ours = next((r for r in known if _is_same(r, remote)), None)
         if ours is not None:
             await become(tx, payment, ours, remote)
         elif remote.state in (RefundState.PENDING, RefundState.SUCCEEDED):
@@ -215,6 +215,13 @@ async def renew(tx: Transaction, payment: Payment, refund: Refund) -> Refund:
 async def count(tx: Transaction, payment_id: UUID) -> None:
     """Write into a payment how much of it has gone back."""
     await tx.run(of_payments["count_refunded"], {"business_id": tx.business_id, "id": payment_id})
+
+
+def _is_same(refund: Refund, remote: RemoteRefund) -> bool:
+    """Tell whether a refund is this one: one that was made a second time under our name for it is another."""
+    if refund.provider_refund_id is None:
+        return remote.refund_id == refund.id
+    return remote.id == refund.provider_refund_id
 
 
 def _owed_minor(payment: Payment, booked: Booked) -> int:
