@@ -7,7 +7,8 @@ import psycopg
 import pytest
 import pytest_asyncio
 
-from booking.opened import Practice, open_practice
+from booking.opened import DAY_SECONDS, START, Practice, open_practice
+from holdfast.booking import bookings
 from holdfast.booking.contacts import Guest
 from holdfast.crm.contacts import Contact
 from holdfast.kernel.audit import Actor
@@ -24,6 +25,7 @@ from holdfast.payments.ledger import (
 )
 from holdfast.payments.port import AccountFacts, ProviderName
 from holdfast.people import requests
+from payments.paying import PRICE_MINOR, Paying
 
 OWNER = Actor.staff(new_id())
 ADDRESS = "https://pay.example.org/checkout?orderId=dolerite"
@@ -122,11 +124,11 @@ class Payer:
             }
 
 
-Paying = Callable[[str], Awaitable[Payer]]
+Letting = Callable[[str], Awaitable[Payer]]
 
 
 @pytest.fixture
-def paid(practice: Practice, postgres: EmbeddedPostgres, own_database: str) -> Paying:
+def paid(practice: Practice, postgres: EmbeddedPostgres, own_database: str) -> Letting:
     """Let somebody have paid."""
 
     async def pay(email: str) -> Payer:
@@ -140,7 +142,7 @@ def paid(practice: Practice, postgres: EmbeddedPostgres, own_database: str) -> P
     return pay
 
 
-async def test_a_person_is_told_what_they_have_paid(practice: Practice, paid: Paying, email: str) -> None:
+async def test_a_person_is_told_what_they_have_paid(practice: Practice, paid: Letting, email: str) -> None:
     """A person is told of each payment for a booking of theirs: how much was taken, given back and kept; and nothing of
     other people's (D-8, P-9).
     """
@@ -165,7 +167,7 @@ async def test_a_person_is_told_what_they_have_paid(practice: Practice, paid: Pa
     assert (refund["status"], refund["cause"], refund["amountMinor"]) == ("succeeded", "policy", 250_00)
 
 
-async def test_a_forgotten_person_leaves_money_without_a_name(practice: Practice, paid: Paying, email: str) -> None:
+async def test_a_forgotten_person_leaves_money_without_a_name(practice: Practice, paid: Letting, email: str) -> None:
     """After an erasure the rows of money are as before and nobody's; where the person paid and what the provider has told
     of it are gone, whether somebody has acted upon it or not; other people's stay (D-8, payments 20).
     """
@@ -184,6 +186,34 @@ async def test_a_forgotten_person_leaves_money_without_a_name(practice: Practice
     assert (kept.confirmation_url, kept.client_secret, kept.locale) == (ADDRESS, CLIENT_SECRET, "ru")
     assert await payer.bodies() == dict.fromkeys(payer.events)
     assert set((await other.bodies()).values()) == {BODY}
+
+
+async def test_money_of_a_forgotten_person_goes_back_all_the_same(till: Paying) -> None:
+    """Who is forgotten while money is on its way back, or before it comes too late, is given it back as anybody (D-8, P-6,
+    payments 9).
+    """
+    paid, unpaid = await till.paid(), await till.begin(start=START + DAY_SECONDS)
+    booking = await till.practice.read(paid.booking_id)
+    await till.database.run(
+        till.business_id,
+        lambda tx: bookings.cancel(
+            tx, booking.id, expected_version=booking.version, reason=None, actor=OWNER, refund_percent=50
+        ),
+    )
+    await till.run_out(unpaid.booking_id)
+    await till.practice.reserve("talk", START + DAY_SECONDS)
+    async with till.database.transaction(till.business_id) as tx:
+        counts = (await requests.forget(tx, Contact(email="guest@example.org"), OWNER)).parts
+    assert (counts["payments"], counts["bookings"]) == (2, 2)
+    till.pay(unpaid)
+    till.fake.take(unpaid.provider_payment_id)
+    await till.settle(unpaid.id)
+    await till.work()
+    gone = {
+        each.id: (each.captured_minor, each.refunded_minor)
+        for each in [await till.payment(p) for p in (paid.id, unpaid.id)]
+    }
+    assert gone == {paid.id: (PRICE_MINOR, PRICE_MINOR // 2), unpaid.id: (PRICE_MINOR, PRICE_MINOR)}
 
 
 ROWS = (
