@@ -186,7 +186,7 @@ async def test_an_offer_of_a_group_is_declined_on_its_page(http: httpx.AsyncClie
     await line.turn()
     page = await http.get(path, params=query)
     assert next(iter(line.practice.programs)) in page.text
-    action = unescape(re.findall(r'<form method="post" action="([^"]+)"', page.text)[0])
+    action = unescape(re.findall(r'<form class="apart" method="post" action="([^"]+)"', page.text)[0])
     for _ in range(2):
         left = await http.post(action, data=query)
         assert left.status_code == 200
