@@ -303,13 +303,13 @@ def test_database_of_another_release_is_refused(postgres: EmbeddedPostgres) -> N
 
 
 def test_every_check_is_proved_to_find(postgres: EmbeddedPostgres, healthy: str) -> None:
-    """Each check says which invariant it is for, answers in one shape, and finds one of the damages (B-25)."""
+    """Each check says which invariant or requirement it is for, answers in one shape, and finds one of the damages (B-25)."""
     proved = {check for _, expected in DAMAGES.values() for check, _ in expected}
     proved |= {check for _, _, expected in CHAINS.values() for check, _ in expected}
     assert proved == set(checks())
     with psycopg.connect(postgres.uri(database=healthy)) as connection:
         for name, statement in checks().items():
-            assert re.match(r"-- Invariant [1-9]: ", statement), name
+            assert re.match(r"-- (Invariant [1-9]|[A-Z]-[0-9]+): ", statement), name
             shape = connection.execute(statement).description or []
             assert [(column.name, column.type_display) for column in shape] == [
                 ("business_id", "uuid"),
