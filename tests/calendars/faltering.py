@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from enum import Enum
 from functools import partial
 from inspect import isasyncgenfunction
@@ -134,6 +134,10 @@ class FalteringDatabase:
             worker.leave()
             raise
         await worker.end()
+
+    def reading(self, business_id: UUID | None = None) -> AbstractAsyncContextManager[Transaction]:
+        """Run one statement that only reads, with the steps of a transaction."""
+        return self.transaction(business_id)
 
     async def run(self, business_id: UUID | None, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run the work in one transaction."""
