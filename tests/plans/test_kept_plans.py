@@ -90,6 +90,32 @@ class Growing:
         wish = self.slot(needs=[[self.lone]]) | SEALED
         assert self.ask("move_booking", booked, 1, json.dumps(wish), "client", None)["outcome"] == "moved"
 
+    def await_payment(self, *wanted: dict[str, Any]) -> list[str]:
+        """Commit what has to be paid."""
+        held = self.admit(*(each | {"due": 100} for each in wanted))
+        answers = self.ask(
+            "commit_reservations", json.dumps([SEALED | {"n": n, "id": i} for n, i in enumerate(held, 1)])
+        )
+        assert {answer["state"] for answer in answers} == {"pending_payment"}
+        return held
+
+    def end_unpaid(self) -> None:
+        """End two bookings that nobody has paid."""
+        waiting = self.await_payment(self.slot(needs=[[self.hall]]), self.slot(solo=self.lone))
+        assert len(self.ask("end_unpaid", waiting, [bytes(32)] * 2, True)) == 2
+
+    def readmit(self) -> None:
+        """Take a place again for a payment that came late."""
+        [late] = self.await_payment(self.slot(needs=[[self.hall], [self.lone]]))
+        self.ask("end_unpaid", [late], [bytes(32)], True)
+        self.connection.execute(
+            "insert into payments (business_id, id, booking_id, attempt, provider, account, provider_key, state,"
+            " amount_minor, currency, captured_minor, captured_at, pays, next_attempt_at)"
+            " values (%s, uuidv7(), %s, 1, 'stripe', 'a', %s, 'succeeded', 100, 'EUR', 100, now(), true, null)",
+            [self.business, late, late],
+        )
+        assert self.ask("readmit_booking", late, "{}", bytes(32)) == "readmitted"
+
     def rows_read(self) -> int:
         """Return how many rows have been read so far that statistics do not tell of yet."""
         query = "select sum(seq_tup_read + idx_tup_fetch) from pg_stat_xact_user_tables where schemaname = 'public'"
@@ -143,6 +169,8 @@ DEEDS: dict[str, Callable[[Growing], None]] = {
     "lock": Growing.lock,
     "expire": Growing.expire,
     "move": Growing.move,
+    "end unpaid": Growing.end_unpaid,
+    "readmit": Growing.readmit,
 }
 
 

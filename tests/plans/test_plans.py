@@ -110,6 +110,13 @@ QUESTIONS: dict[str, tuple[str, Any, str, str]] = {
         BOOKING["expire_holds"], lambda k: {"business_id": k["business_id"], "limit": 100},
         "bookings", "idx_reservations_expiry",
     ),
+    "whose payments have not come": (
+        BOOKING["businesses_with_unpaid"], lambda _: {}, "bookings", "bookings_payment_awaited",
+    ),
+    "which payments have not come": (
+        BOOKING["overdue"], lambda k: {"business_id": k["business_id"], "limit": 100},
+        "bookings", "bookings_payment_awaited",
+    ),
     "appointments of a schedule": (
         STAFF["list_appointments"], lambda k: listed(k, schedule_id=k["schedule_id"]),
         "bookings", "bookings_by_schedule",
