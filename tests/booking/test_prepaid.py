@@ -199,6 +199,12 @@ async def test_a_client_sees_what_is_due_and_what_would_go_back(shop: Shop) -> N
     assert (paid_for["status"], paid_for["expiresAt"]) == ("confirmed", None)
     # Half of it, to the unit and a half of one up.
     assert paid_for["refundIfCancelledNow"] == {"percent": 50, "amountMinor": 250_001, "currency": "EUR"}
+    async with shop.practice.desk.database.transaction(shop.practice.business_id) as tx:
+        await tx.run("update services set cancel_notice_minutes = 43200 where slug = 'talk'")
+    # Who may not cancel any more gets nothing back by it.
+    assert (await shop.read(made))["refundIfCancelledNow"] is not None
+    too_late = await shop.paid("talk", START + 2 * DAY_SECONDS)
+    assert (await shop.read(too_late))["refundIfCancelledNow"] is None
     free = await shop.read(await shop.commit("later"))
     assert (free["status"], free["dueMinor"], free["refundIfCancelledNow"]) == ("confirmed", None, None)
 
@@ -214,7 +220,7 @@ async def test_what_is_not_paid_yet_is_only_given_up(shop: Shop) -> None:
     assert (await shop.commit())["status"] == "pending_payment"
 
 
-async def test_a_client_gets_back_what_the_terms_say(shop: Shop) -> None:
+async def test_a_client_gets_back_what_the_terms_say(shop: Shop, admin_uri: str) -> None:
     """A client's cancellation gives back by the terms that they agreed to, whatever the offering says by now (B-17, P-6)."""
     made = await shop.paid()
     async with shop.practice.desk.database.transaction(shop.practice.business_id) as tx:
@@ -226,6 +232,14 @@ async def test_a_client_gets_back_what_the_terms_say(shop: Shop) -> None:
     )  # fmt: skip
     again = (await shop.cancel(made, idempotencyKey="once")).json()
     assert again == told | {"replayed": True}
+    with psycopg.connect(admin_uri) as admin:
+        # As a release that knew nothing of money has kept it.
+        admin.execute(
+            "update idempotency_keys set answer = answer - 'refundMinor' - 'refundPercent' - 'currency'"
+            " where business_id = %s and key = 'once'",
+            [shop.practice.business_id],
+        )
+    assert (await shop.cancel(made, idempotencyKey="once")).json()["replayed"]
     assert (await shop.read(made))["refundPercent"] == 50
 
 

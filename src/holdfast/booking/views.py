@@ -262,9 +262,8 @@ class ReservationView(PlaceView, rename="camel", kw_only=True):
 class CommittedView(msgspec.Struct, rename="camel", kw_only=True, omit_defaults=True):
     """An appointment as its commit answers it; the token is shown here and nowhere else.
 
-    What has to be paid beforehand is `pending_payment`, and `payment` says how that is done: its place is kept until
-    then, and it is confirmed when the money has come. A commit that is repeated for another e-mail address than that of
-    the appointment is shown neither token nor payment.
+    What has to be paid beforehand is `pending_payment`, its place kept until it is paid as `payment` says. A commit
+    that is repeated for another e-mail address than that of the appointment is shown neither token nor payment.
     """
 
     appointment_id: UUID
@@ -396,9 +395,10 @@ class ChangedView(PlaceView, rename="camel", kw_only=True):
 class CancelledView(ChangedView, kw_only=True):
     """An appointment after it was cancelled, and what goes back of what was paid beforehand; null: nothing was due."""
 
-    refund_minor: int | None
-    refund_percent: int | None
-    currency: str
+    # Not in the answers that an earlier release has kept with their keys.
+    refund_minor: int | None = None
+    refund_percent: int | None = None
+    currency: str | None = None
 
     @classmethod
     def of(cls, booking: Booking) -> Self:
