@@ -11,6 +11,7 @@ from holdfast.kernel.embedded import EmbeddedPostgres
 from holdfast.payments.port import ProviderName
 from holdfast.payments.providers import Providers
 from holdfast.payments.reconciliation import accounts_kept_compared, reconcile, reconcile_due
+from holdfast.payments.refunds import give_goodwill
 from holdfast.payments.upkeep import money_kept_up
 from holdfast.payments.yookassa import YooKassa
 from leaks.capture import Capture, listening
@@ -270,6 +271,28 @@ async def test_a_refund_whose_answer_was_lost_is_found(till: Paying) -> None:
     assert (found.state, found.provider_refund_id) == ("succeeded", remote["id"])
     assert (await till.payment(payment.id)).refunded_minor == PRICE_MINOR
     assert len(till.fake.refunds()) == 1
+
+
+async def test_a_second_refund_under_one_name_is_found(till: Paying) -> None:
+    """A refund that the provider has made twice under our name is found by the list, and both are counted (P-4, P-6)."""
+    payment = await till.paid()
+    part = PRICE_MINOR // 4
+    async with till.database.transaction(till.business_id) as tx:
+        refund = await give_goodwill(tx, payment.id, part)
+    await till.work()
+    again = till.fake.shop.give_back(
+        {
+            "payment_id": payment.provider_payment_id,
+            "amount": {"value": f"{part // 100}.00", "currency": "RUB"},
+            "metadata": {"refund_id": str(refund.id)},
+        }
+    )
+    assert (await compare(till)).called >= 1
+    await till.work()
+    known = {refund.provider_refund_id: refund.state for refund in await till.refunds(payment.id)}
+    assert (len(known), known[again["id"]]) == (2, "succeeded")
+    assert (await till.payment(payment.id)).refunded_minor == 2 * part
+    assert (await compare(till)).mended == 0
 
 
 async def test_what_nobody_looks_at_is_looked_at_again(till: Paying) -> None:

@@ -116,8 +116,10 @@ async def compare_refunds(books: Books, remotes: Sequence[RemoteRefund]) -> list
             findings.append(Finding.NOT_OURS)
             continue
         known = by_remote.get((payment.id, remote.id))
-        if known is None and remote.refund_id is not None:
-            known = by_id.get(remote.refund_id)
+        named = None if remote.refund_id is None else by_id.get(remote.refund_id)
+        # Another one under the same name is not the one that the books have.
+        if known is None and named is not None and named.provider_refund_id is None:
+            known = named
         findings.append(await _refund(books, payment, known, remote))
     return findings
 
