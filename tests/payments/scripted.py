@@ -176,6 +176,10 @@ class Scripted:
             self.become(payment.id, refunded_minor=payment.refunded_minor + wish.amount.minor)
         return refund
 
+    def forget_keys(self) -> None:
+        """Take what comes with a known key for something new."""
+        self._done.clear()
+
     def taken(self) -> int:
         """Return how much was taken in all, less what went back."""
         return sum(payment.captured_minor - payment.refunded_minor for payment in self.payments.values())

@@ -78,18 +78,23 @@ async def settle_refund(database: Database, providers: Providers, business_id: U
     """
     turn = await _take(database, business_id, refund_id)
     if turn is not None:
-        try:
-            async with providers.opened(business_id, turn.account) as provider:
-                await _settle(provider, turn)
-        except _Overtaken:
-            log.info("refund_overtaken", refund_id=str(refund_id))
-        except (ProviderError, TimeoutError) as failure:
-            await _failed(turn, failure)
-        except asyncio.CancelledError:
-            await asyncio.shield(_let_go(turn, 0.0))
-            raise
+        await _settled(providers, turn)
     async with database.transaction(business_id) as tx:
         return await find_refund(tx, refund_id)
+
+
+async def _settled(providers: Providers, turn: _Turn) -> None:
+    try:
+        try:
+            async with providers.opened(turn.business_id, turn.account) as provider:
+                await _settle(provider, turn)
+        except (ProviderError, TimeoutError) as failure:
+            await _failed(turn, failure)
+    except _Overtaken:
+        log.info("refund_overtaken", refund_id=str(turn.refund_id))
+    except asyncio.CancelledError:
+        await asyncio.shield(_let_go(turn, 0.0))
+        raise
 
 
 async def _take(database: Database, business_id: UUID, refund_id: UUID) -> _Turn | None:

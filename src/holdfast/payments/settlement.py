@@ -111,12 +111,13 @@ async def _take(database: Database, business_id: UUID, payment_id: UUID) -> _Tur
 async def _settled(providers: Providers, turn: _Turn) -> bool:
     """Settle once, and return whether somebody has called meanwhile."""
     try:
-        async with providers.opened(turn.business_id, turn.account) as provider:
-            return await _round(provider, turn)
+        try:
+            async with providers.opened(turn.business_id, turn.account) as provider:
+                return await _round(provider, turn)
+        except (ProviderError, TimeoutError) as failure:
+            await _failed(turn, failure)
     except _Overtaken:
         log.info("payment_overtaken", payment_id=str(turn.payment_id))
-    except (ProviderError, TimeoutError) as failure:
-        await _failed(turn, failure)
     except asyncio.CancelledError:
         # Done or not, the next one finds out, and need not wait for our lease to end.
         await asyncio.shield(_let_go(turn, 0.0))
