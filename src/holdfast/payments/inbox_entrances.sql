@@ -13,6 +13,32 @@ language sql stable security definer set search_path = public, pg_temp as $$
      order by a.active desc, a.created_at desc
 $$;
 
+-- Write down facts that a business was told, none of them twice; return the entries that are to be acted upon. Nothing is
+-- looked up: a plan that was made while the inbox was empty would go through all of it in the middle of a burst.
+create or replace function hear_facts(p_business_id uuid, p_events jsonb) returns uuid[]
+language sql set search_path = public, pg_temp as $$
+    with heard as (
+        insert into webhook_events as known (business_id, id, provider, event_id, type, object_id, is_refund,
+                                             remote_payment_id, body)
+        select p_business_id, e.id, e.provider, e.event_id, e.type, e.object_id, coalesce(e.is_refund, false),
+               e.remote_payment_id, decode(e.body, 'base64')
+          from jsonb_to_recordset(p_events) as e (
+                   id uuid, provider text, event_id text, type text, object_id text, is_refund boolean,
+                   remote_payment_id text, body text)
+         order by e.id
+        on conflict (business_id, provider, object_id, type) do update
+           set event_id = excluded.event_id, body = excluded.body,
+               remote_payment_id = coalesce(excluded.remote_payment_id, known.remote_payment_id),
+               times_heard = known.times_heard + (known.event_id <> excluded.event_id)::integer,
+               processed_at = null, outcome = null, failures = 0, error_code = null,
+               next_attempt_at = clock_timestamp()
+         where known.event_id <> excluded.event_id
+            or known.processed_at < clock_timestamp() - interval '10 seconds'
+        returning known.id
+    )
+    select array(select h.id from heard h)
+$$;
+
 -- Write down what a business was told; the answer says of each, by its n, whether that is to be acted upon. A fact that
 -- is told again under another id of the event is acted upon again; under the same id only when it was seen to before and
 -- that is ten seconds ago: whoever had told it too early, as only somebody else can, keeps the true word from no one. The id
@@ -20,64 +46,48 @@ $$;
 --
 -- As the role that calls, behind the wall of the business that it names.
 create or replace function hear_events(p_business_id uuid, p_events jsonb) returns jsonb
-language plpgsql set search_path = public, pg_temp set lock_timeout = '5s'
--- A plan that was made while the inbox was empty has to hold in the middle of a burst.
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+language plpgsql set search_path = public, pg_temp set lock_timeout = '5s' as $$
 declare
-    v_heard uuid[];
+    v_events jsonb;
+    v_event jsonb;
+    v_constraint text;
+    v_heard uuid[] := '{}';
 begin
     perform set_config('holdfast.business', p_business_id::text, true);
-    for v_try in 1..10 loop
-        begin
-            with told as materialized (
-                -- Each looked up by itself: a join would go through the whole inbox of a business.
-                select distinct on (e.provider, e.event_id) e.*,
-                       (select k.event_id from webhook_events k
-                         where k.business_id = p_business_id and k.id = e.id) as last_event_id,
-                       case when v_try > 1 then
-                           (select o.id from webhook_events o
-                             where o.business_id = p_business_id and o.provider = e.provider
-                               and o.event_id = e.event_id) end as told_as
-                  from jsonb_to_recordset(p_events) as e (
-                           n integer, id uuid, provider text, event_id text, type text, object_id text,
-                           is_refund boolean, remote_payment_id text, body text)
-                 order by e.provider, e.event_id, e.n
-            ), facts as (
-                select distinct on (t.id) t.*,
-                       count(*) filter (where t.event_id is distinct from t.last_event_id) over (partition by t.id)
-                           as times
-                  from told t
-                 where t.told_as is null or t.told_as = t.id
-                 order by t.id, (t.event_id is distinct from t.last_event_id) desc, t.n desc
-            ), heard as (
-                insert into webhook_events as known (business_id, id, provider, event_id, type, object_id, is_refund,
-                                                     remote_payment_id, body, times_heard)
-                select p_business_id, f.id, f.provider, f.event_id, f.type, f.object_id, coalesce(f.is_refund, false),
-                       f.remote_payment_id, decode(f.body, 'base64'), f.times
-                  from facts f
-                 order by f.id
-                on conflict (business_id, provider, object_id, type) do update
-                   set event_id = excluded.event_id, body = excluded.body,
-                       remote_payment_id = coalesce(excluded.remote_payment_id, known.remote_payment_id),
-                       times_heard = known.times_heard
-                                     + case when known.event_id = excluded.event_id then 0 else excluded.times_heard end,
-                       processed_at = null, outcome = null, failures = 0, error_code = null,
-                       next_attempt_at = clock_timestamp()
-                 where known.event_id <> excluded.event_id
-                    or known.processed_at < clock_timestamp() - interval '10 seconds'
-                returning known.id
-            )
-            select array(select h.id from heard h) into v_heard;
-            return (select jsonb_agg(jsonb_build_object('n', e.n, 'id', e.id, 'heard', e.id = any(v_heard)))
-                      from jsonb_to_recordset(p_events) as e (n integer, id uuid));
-        exception when unique_violation then
-            -- Another transaction has written the same down since we looked, or the id of an event is that of another fact:
-            -- rare enough to be looked for only now.
-            null;
-        end;
-    end loop;
-    raise exception 'events of % meet others again and again', p_business_id using errcode = 'serialization_failure';
+    begin
+        -- Most often all of them are one turn: the second is what tells the fact of another one under another id.
+        for v_events in
+            select jsonb_agg(t.event)
+              from (select f.event, row_number() over (partition by f.event ->> 'id' order by f.n) as turn
+                      from (select distinct on (e.event ->> 'id', e.event ->> 'event_id')
+                                   e.event, (e.event ->> 'n')::integer as n
+                              from jsonb_array_elements(p_events) as e (event)
+                             order by e.event ->> 'id', e.event ->> 'event_id', (e.event ->> 'n')::integer) f) t
+             group by t.turn order by t.turn
+        loop
+            v_heard := v_heard || hear_facts(p_business_id, v_events);
+        end loop;
+    exception when unique_violation then
+        -- Another transaction has begun to write the same down, or the id of an event is that of another fact.
+        v_heard := '{}';
+        for v_event in select e.event from jsonb_array_elements(p_events) as e (event) loop
+            for v_try in 1..3 loop
+                begin
+                    v_heard := v_heard || hear_facts(p_business_id, jsonb_build_array(v_event));
+                    exit;
+                exception when unique_violation then
+                    get stacked diagnostics v_constraint = constraint_name;
+                    -- What another transaction has written is to be seen by now. So the id is of another fact: left.
+                    exit when v_try > 1 and v_constraint = 'webhook_events_event_id';
+                    if v_try = 3 then
+                        raise;
+                    end if;
+                end;
+            end loop;
+        end loop;
+    end;
+    return (select jsonb_agg(jsonb_build_object('n', e.n, 'id', e.id, 'heard', e.id = any(v_heard)))
+              from jsonb_to_recordset(p_events) as e (n integer, id uuid));
 end $$;
 
 -- What is to be acted upon now, longest due first: `p_apart`, what has to be looked up at the provider, or all else.
