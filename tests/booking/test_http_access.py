@@ -21,7 +21,8 @@ from holdfast.identity.guards import Needs, SignedIn
 from holdfast.identity.permissions import MATRIX, STAFF_ROLES, Permission, Role, may
 
 # What is for staff by its path, unless a client proves the booking to be theirs.
-FOR_STAFF = re.compile(r"\w+ /api/admin/|\w+ /api/booking/appointments")
+# Paying is for whoever has the booking's token.
+FOR_STAFF = re.compile(r"\w+ /api/admin/|\w+ /api/booking/appointments(?!/\{[^}]+\}/payment$)")
 SOMETHING = "00000000-0000-4000-8000-000000000000"
 
 

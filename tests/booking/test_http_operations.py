@@ -190,6 +190,7 @@ def test_the_contract_is_documented(clients: Clients) -> None:
         f"{booking}/appointments/{{appointment_id}}/cancel": {"post"},
         f"{booking}/appointments/{{appointment_id}}/refund": {"post"},
         f"{booking}/appointments/{{appointment_id}}/outcome": {"post"},
+        f"{booking}/appointments/{{appointment_id}}/payment": {"get", "post"},
         "/api/admin/appointments/{appointment_id}/note": {"get"},
         "/api/admin/blocks": {"post"},
         "/api/admin/blocks/{block_id}": {"delete"},
@@ -222,6 +223,7 @@ def test_the_contract_is_documented(clients: Clients) -> None:
         f"{booking}/appointments/{{appointment_id}}/refund",
         f"{booking}/appointments/{{appointment_id}}/outcome",
         "/api/admin/blocks",
+        "/api/admin/payments/{payment_id}/refunds",
     }
 
 

@@ -248,7 +248,7 @@ async def give_back(request: Call, payment_id: FromPath[str]) -> Response[bytes]
     guards=_REFUND,
     opt=documented(answers=RefundView, created=True, security="StaffKey"),
 )
-async def retry(request: Call, refund_id: FromPath[str]) -> Response[bytes]:
+async def retry_refund(request: Call, refund_id: FromPath[str]) -> Response[bytes]:
     """Try a refund again that the provider has refused; it is another one, which the answer tells of."""
     wanted, staff = _id(refund_id), staff_of(request)
 
@@ -260,7 +260,7 @@ async def retry(request: Call, refund_id: FromPath[str]) -> Response[bytes]:
     return json_response(await _database(request).run(staff.business_id, work), 201)
 
 
-handlers = [payments, summary, payment, give_back, retry]
+handlers = [payments, summary, payment, give_back, retry_refund]
 
 
 async def _listed(tx: Transaction, **wanted: Any) -> list[PaymentCard]:
