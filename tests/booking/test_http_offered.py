@@ -177,6 +177,24 @@ async def test_the_page_of_an_offer(http: httpx.AsyncClient, line: Line, languag
     assert await line.states(id_of(made)) == ["accepted"]
 
 
+async def test_an_accepted_offer_that_has_to_be_paid(http: httpx.AsyncClient, line: Line) -> None:
+    """Whoever comes back to the page of an offer that they have accepted and not paid is led to where it says so, and is
+    not told that the place is theirs (W-1, P-1).
+    """
+    await line.practice.open_account()
+    await line.run(lambda tx: tx.run("update services set payment_policy = 'prepay', price_minor = 100"))
+    await line.practice.desk.snapshots.refresh(line.practice.business_id)
+    made = await wait(http, line)
+    await line.turn()
+    offer = (await standing(http, made))["offer"]
+    body = {"reservationId": offer["reservationId"], "guestEmail": f"{uuid4().hex}@example.org"}
+    assert (await http.post("/api/booking/commit", json=body)).json()["status"] == "pending_payment"
+    page = await http.get(await page_path(line, made), params={"token": made["token"], "lang": "en"})
+    assert page.status_code == 303
+    where = await http.get(page.headers["location"])
+    assert f"<h1>{TEXTS['en']['awaiting']}</h1>" in where.text
+
+
 @pytest.mark.parametrize("language", ["en", "ru"])
 async def test_an_offer_of_a_group_is_declined_on_its_page(http: httpx.AsyncClient, line: Line, language: str) -> None:
     """The page names the group, and its button gives the place back, once however often it is pressed (W-1, U-4)."""

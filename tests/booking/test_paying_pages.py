@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 import httpx
@@ -15,6 +15,7 @@ from booking.tenants import application
 from booking.tills import ScriptedTill
 from conftest import MASTER_KEY
 from holdfast.booking import bookings
+from holdfast.booking.errors import PaymentsUnavailable
 from holdfast.booking.unpaid import confirm_paid
 from holdfast.catalog.refund_terms import Term
 from holdfast.kernel.database import Transaction
@@ -167,6 +168,26 @@ async def test_a_provider_that_does_not_answer(visitor: Visitor) -> None:
     visitor.till.address = "https://pay.example/late"
     assert (await visitor.again(booking_id)).headers["location"] == "https://pay.example/late"
     assert len(visitor.till.payments) == 1
+
+
+async def test_payments_that_are_not_taken_any_more(visitor: Visitor) -> None:
+    """Whose business takes no payments any more since the place was held, sees that the place is kept and how to go on,
+    not that nothing was booked; opening and trying again changes nothing (P-1, payments 19).
+    """
+
+    async def away(*_: object, **__: object) -> NoReturn:
+        raise PaymentsUnavailable
+
+    visitor.till.open = away  # type: ignore[method-assign]
+    booking_id = await visitor.hold()
+    for answer in (await visitor.confirm(booking_id), await visitor.again(booking_id)):
+        assert answer.status_code == 303
+        assert answer.headers["location"].startswith(f"/{visitor.slug}/booking/slot/paid/{booking_id}")
+    page = said(await visitor.back(booking_id))
+    assert "Nothing was charged" in page
+    assert "Your place is kept until" in page
+    del visitor.till.open
+    assert (await visitor.again(booking_id)).headers["location"] == "https://pay.example/1"
 
 
 async def test_a_payment_that_failed_may_be_tried_again(visitor: Visitor) -> None:

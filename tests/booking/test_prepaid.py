@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 import httpx
@@ -17,6 +17,7 @@ from booking.tenants import application
 from booking.tills import ScriptedTill
 from conftest import MASTER_KEY
 from holdfast.booking.admission import instant
+from holdfast.booking.errors import PaymentsUnavailable
 from holdfast.booking.unpaid import confirm_paid
 from holdfast.catalog.refund_terms import Term
 from holdfast.identity.permissions import Role
@@ -160,6 +161,32 @@ async def test_without_a_till_nothing_is_paid(app_uri: str, admin_uri: str, shop
         )
     slots = await shop.http.get("/api/public/booking/slots", params={"business": slug, "service_slug": "talk"})
     problem(slots, 422, "payments_unavailable")
+
+
+async def test_an_account_that_goes_in_between_loses_nobody_their_booking(shop: Shop) -> None:
+    """When no payments are taken any more since the place was held, the commit tells what it has done: the booking awaits
+    a payment that cannot begin yet, and whoever made it has its token and can pay once payments are taken again (P-1).
+    """
+
+    async def away(*_: object, **__: object) -> NoReturn:
+        raise PaymentsUnavailable
+
+    shop.till.open = away  # type: ignore[method-assign]
+    made = await shop.commit()
+    assert made["status"] == "pending_payment"
+    assert "payment" not in made
+    assert (await shop.read(made))["status"] == "pending_payment"
+    del shop.till.open
+    again = await shop.http.post("/api/booking/commit", json=GUEST | {"reservationId": made["appointmentId"]})
+    assert again.json()["payment"]["confirmationUrl"] == "https://pay.example/1"
+
+
+async def test_what_awaits_its_payment_has_no_outcome(shop: Shop) -> None:
+    """An outcome of what is not paid yet is refused in words that do not call it cancelled (B-19)."""
+    made = await shop.commit()
+    refused = problem(await shop.by_staff(made, "outcome", outcome="no_show"), 409, "not_changeable")
+    assert refused["details"]["status"] == "pending_payment"
+    assert "cancel" not in refused["message"]
 
 
 async def test_slots_of_what_is_paid_beforehand_are_offered(shop: Shop, admin_uri: str) -> None:

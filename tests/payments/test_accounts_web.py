@@ -169,6 +169,29 @@ async def test_a_key_that_is_not_accepted_stores_nothing(owned: Owned) -> None:
     assert (await owned.done("GET"))["accounts"] == [before]
 
 
+async def test_keys_of_two_modes_are_no_account(owned: Owned) -> None:
+    """A publishable key of live mode beside a secret key of test mode is named, and nothing is stored: nobody could pay
+    with the two (payments 11).
+    """
+    mixed = owned.account | {"publishableKey": "pk_live_51"}
+    assert wrong_fields(await owned.call("PUT", "/stripe", mixed)) == {"publishableKey"}
+    owned.at_stripe.account.is_test = False
+    assert wrong_fields(await owned.call("PUT", "/stripe", owned.account)) == {"publishableKey"}
+    assert owned.stored() == 0
+    assert (await owned.done("PUT", "/stripe", mixed))["isTest"] is False
+
+
+async def test_what_is_no_signing_secret_is_named(owned: Owned) -> None:
+    """Another secret of Stripe in place of the one by which its endpoint signs is refused: with it nothing that Stripe
+    tells would be believed (payments 1).
+    """
+    await owned.done("PUT", "/stripe", owned.account)
+    for secret in ("sk_test_51", "tourmaline", "whsec_"):
+        answer = await owned.call("POST", "/stripe/webhook-secrets", {"webhookSecret": secret})
+        assert wrong_fields(answer) == {"webhookSecret"}
+    assert (await owned.done("GET"))["accounts"][0]["webhookSecrets"] == 1
+
+
 @pytest.mark.parametrize("provider", ["yookassa", "stripe"])
 async def test_a_provider_that_is_down_is_told_and_nothing_is_stored(owned: Owned, provider: str) -> None:
     """While a provider fails, breaks off or asks for patience nothing is stored, and the owner hears when to try again
@@ -251,6 +274,7 @@ async def test_a_business_cannot_have_our_server_ask_another_address(owned: Owne
         ("/stripe", {"publishableKey": "sk_test_51"}),
         ("/stripe", {"publishableKey": "pk_test\n"}),
         ("/stripe", {"webhookSecret": ""}),
+        ("/stripe", {"webhookSecret": "sk_test_51"}),
     ],
 )
 async def test_what_cannot_be_a_key_is_named(owned: Owned, path: str, changed: Json) -> None:

@@ -28,7 +28,7 @@ async def record_outcome(
 ) -> Booking:
     """Say whether the client came, or correct what was said; nothing changes when it was said before (B-19).
 
-    Raises OutcomeTooEarly before the start, NotChangeable for what was cancelled or refunded, VersionRequired,
+    Raises OutcomeTooEarly before the start, NotChangeable for what is neither confirmed nor over, VersionRequired,
     VersionConflict, AppointmentNotFound.
     """
     assert outcome in OUTCOMES, "an outcome is one of two"
@@ -38,7 +38,7 @@ async def record_outcome(
     check_version(before, expected_version, actor)
     if before.state not in OUTCOMES | {BookingState.CONFIRMED}:
         raise NotChangeable(
-            "What was cancelled or refunded has no outcome",
+            "Only an appointment that was confirmed, and stands, has an outcome",
             details={"status": before.state},
         )
     values = {"business_id": tx.business_id, "id": booking_id, "state": outcome}

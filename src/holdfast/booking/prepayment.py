@@ -56,10 +56,12 @@ async def open_payment(
 ) -> Payable | None:
     """Return how what was committed is paid, to whoever it is for; None for anybody else, and when nothing is due.
 
-    Repeated it is the same payment, or a new attempt after one that has failed. Raises PaymentsUnavailable.
+    Repeated it is the same payment, or a new attempt after one that has failed. None also where the business has ceased
+    to take payments since the place was held: it is committed already, and whoever has done that is to have its token.
     """
-    if answer.state != BookingState.PENDING_PAYMENT or answer.nonce is None:
+    if till is None or answer.state != BookingState.PENDING_PAYMENT or answer.nonce is None:
         return None
-    if till is None:
-        raise PaymentsUnavailable
-    return await till.open(business_id, answer.id, base_url=base_url)
+    try:
+        return await till.open(business_id, answer.id, base_url=base_url)
+    except PaymentsUnavailable:
+        return None

@@ -15,10 +15,15 @@ _SECRET = worded(r"^[!-~]+$(?![\s\S])", "must be letters, digits and signs of AS
 _SHOP = worded(r"^[0-9A-Za-z_-]+$(?![\s\S])", "must be the number of a shop")
 # Whoever mistakes it for the secret key would have that shown to everybody.
 _PUBLISHABLE = worded(r"^pk_[0-9A-Za-z_]+$(?![\s\S])", "must be the publishable key, which begins with pk_")
+# Whoever gives another secret instead hears nothing of Stripe any more.
+_SIGNING = worded(
+    r"^whsec_[!-~]+$(?![\s\S])", "must be the signing secret of the webhook endpoint, which begins with whsec_"
+)
 
 Secret = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=_SECRET)]
 Shop = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=_SHOP)]
 PublishableKey = Annotated[str, msgspec.Meta(min_length=4, max_length=255, pattern=_PUBLISHABLE)]
+SigningSecret = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=_SIGNING)]
 ApiUrl = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 
 # What has to be told to us, as the provider's own pages name it.
@@ -62,14 +67,14 @@ class StripeBody(msgspec.Struct, rename="camel", kw_only=True):
 
     secret_key: Secret
     publishable_key: PublishableKey
-    webhook_secret: Secret | None = None
+    webhook_secret: SigningSecret | None = None
     api_url: ApiUrl | None = None
 
 
 class WebhookSecretBody(msgspec.Struct, rename="camel", kw_only=True):
     """A further secret with which Stripe signs; those of before stay valid until they are dropped."""
 
-    webhook_secret: Secret
+    webhook_secret: SigningSecret
 
 
 class PaymentAccountView(msgspec.Struct, rename="camel", kw_only=True):

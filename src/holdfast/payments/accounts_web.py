@@ -27,6 +27,8 @@ from holdfast.payments.settings import PaymentSettings
 
 _PATH = "/api/admin/integrations/payments"
 _SECRETS = f"{_PATH}/stripe/webhook-secrets"
+# Whether what is paid with a publishable key is play money, by how it begins.
+_PLAYS = {"pk_test_": True, "pk_live_": False}
 
 
 @get(
@@ -137,6 +139,10 @@ async def _connected(request: Call, wanted: Account) -> Response[bytes]:
     """Ask the provider of a candidate whose account it is; only then is it written down."""
     staff = staff_of(request)
     facts = await _facts(request, staff.business_id, wanted)
+    plays = _PLAYS.get((wanted.publishable_key or "")[:8])
+    if plays not in (None, facts.is_test):
+        # Nobody could pay: clients of the one mode know nothing of payments of the other.
+        raise ValidationFailed.at("publishableKey", "is of test mode and the secret key of live mode, or the reverse")
 
     async def work(tx: Transaction) -> UUID:
         return (await accounts.connect(tx, wanted, facts, staff.actor)).id

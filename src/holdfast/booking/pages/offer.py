@@ -10,6 +10,7 @@ from uuid import UUID
 from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
+from litestar.response import Redirect
 
 from holdfast.availability.snapshots import Snapshot
 from holdfast.booking import bookings, waitlist
@@ -28,7 +29,7 @@ _PATH = "/{business:str}/booking/slot/offer/{waitlist_id:str}"
 
 
 @get(_PATH, exception_handlers=PROBLEMS)
-async def show(request: Call, business: FromPath[str], waitlist_id: FromPath[str]) -> Response[str]:
+async def show(request: Call, business: FromPath[str], waitlist_id: FromPath[str]) -> Response[Any]:
     """Show what somebody who waits is offered, with the form that takes it, or how their request stands."""
     page, snapshot = await open_page(request, business)
     token = request.query_params.get("token") or ""
@@ -38,13 +39,13 @@ async def show(request: Call, business: FromPath[str], waitlist_id: FromPath[str
 
 
 @post(_PATH, status_code=200, exception_handlers=PROBLEMS)
-async def leave(request: Call, business: FromPath[str], waitlist_id: FromPath[str]) -> Response[str]:
+async def leave(request: Call, business: FromPath[str], waitlist_id: FromPath[str]) -> Response[Any]:
     """Take somebody from the waitlist; what they were offered goes to the next in line."""
     page, snapshot = await open_page(request, business)
     token = decode_form(await request.body()).get("token", "")
     request_id = _proven(request, snapshot, waitlist_id, token)
 
-    async def work(tx: Transaction) -> Response[str]:
+    async def work(tx: Transaction) -> Response[Any]:
         await waitlist.withdraw(tx, request_id)
         return await _shown(tx, page, snapshot, request_id, token)
 
@@ -64,12 +65,15 @@ def _proven(request: Call, snapshot: Snapshot, text: str, token: str) -> UUID:
     return request_id
 
 
-async def _shown(tx: Transaction, page: Page, snapshot: Snapshot, request_id: UUID, token: str) -> Response[str]:
+async def _shown(tx: Transaction, page: Page, snapshot: Snapshot, request_id: UUID, token: str) -> Response[Any]:
     waits = await waitlist.find(tx, request_id)
     page = _in_their_words(page, waits)
     values: dict[str, Any] = {"token": token, "path": f"/booking/slot/offer/{request_id}"}
     values |= await _what(tx, snapshot, waits)
     booking = None if waits.offer is None else await bookings.read_reservation(tx, waits.offer.booking_id)
+    if waits.status is RequestState.ACCEPTED and booking is not None and booking.due_minor:
+        # Whether it is paid, and until when it waits for that, is told where it is paid.
+        return Redirect(page.link(f"/booking/slot/paid/{booking.id}"), status_code=303)
     values |= _where(snapshot, booking)
     if waits.status is not RequestState.OFFERED:
         return render(page, "standing.html", waits=waits, booking=booking, **values)

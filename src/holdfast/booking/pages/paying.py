@@ -19,7 +19,7 @@ from holdfast.booking import bookings
 from holdfast.booking.admission import CommitAnswer, queries
 from holdfast.booking.bookings import Booking
 from holdfast.booking.calls import base_url_of
-from holdfast.booking.errors import NotChangeable, ReservationNotFoundOrExpired
+from holdfast.booking.errors import NotChangeable, PaymentsUnavailable, ReservationNotFoundOrExpired
 from holdfast.booking.pages.opening import PROBLEMS, Call, desk_of, open_page
 from holdfast.booking.pages.rendering import PAYING, Page, render
 from holdfast.booking.pages.texts import TEXTS
@@ -61,7 +61,7 @@ async def pay(request: Call, business: FromPath[str], reservation_id: FromPath[s
     if _token_of(request, snapshot, booking) is not None and desk.till is not None:
         try:
             payable = await desk.till.open(snapshot.business.id, booking.id, base_url=base_url_of(request))
-        except NotChangeable:
+        except (NotChangeable, PaymentsUnavailable):
             # What has become of it is told by the page that it leads to.
             payable = None
     return lead_on(page, booking.id, payable)
