@@ -52,15 +52,15 @@ class Server:
 
 
 @contextmanager
-def running(data: Path) -> Iterator[Server]:
-    """Serve on a data directory for the time of the block; the log goes to a file beside it.
+def running(data: Path, **settings: str) -> Iterator[Server]:
+    """Serve on a data directory for the time of the block, with further settings; the log goes to a file beside it.
 
     Raises RuntimeError with the end of the log when the server does not start or does not stop.
     """
     log = data.with_name("server.log")
     command = [str(PROGRAM), "serve", "--data", str(data), "--host", "127.0.0.1", "--port", "0", "--json"]
     with log.open("ab") as errors:
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=_environment())
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=_environment() | settings)
     assert child.stdout is not None, "stdout is a pipe"
     try:
         line = child.stdout.readline()
