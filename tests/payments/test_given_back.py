@@ -104,11 +104,29 @@ async def test_a_refund_that_was_made_twice_counts_twice(yookassa_till: Paying) 
     assert till.inbox() == [("payment_refunded_elsewhere", payment.id)]
 
 
-async def _cancel(till: Paying, booking_id: UUID) -> None:
+async def test_a_refusal_stays_before_staff_until_its_own_cause_has_gone_through(till: Paying) -> None:
+    """That something else of a payment has gone back takes refused goodwill from nobody's sight; its second try does (P-6)."""
+    payment = await till.paid()
+    goodwill = await till.database.run(till.business_id, lambda tx: give_goodwill(tx, payment.id, 1_000))
+    till.fake.refuse_refunds()
+    await till.settle_refund(goodwill.id)
+    till.fake.grant_refunds()
+    await _cancel(till, payment.booking_id, 50)
+    await till.work()
+    assert (await till.payment(payment.id)).refunded_minor == PRICE_MINOR // 2
+    assert till.inbox() == [("refund_refused", payment.id)]
+    await till.database.run(till.business_id, lambda tx: retry(tx, goodwill.id))
+    await till.work()
+    assert till.inbox() == []
+
+
+async def _cancel(till: Paying, booking_id: UUID, percent: int = 100) -> None:
     before = await till.practice.read(booking_id)
     await till.database.run(
         till.business_id,
-        lambda tx: bookings.cancel(tx, booking_id, expected_version=before.version, reason=None, actor=CONSOLE),
+        lambda tx: bookings.cancel(
+            tx, booking_id, expected_version=before.version, reason=None, actor=CONSOLE, refund_percent=percent
+        ),
     )
 
 

@@ -177,7 +177,7 @@ async def become(tx: Transaction, payment: Payment, refund: Refund, remote: Remo
     await write_refund(tx, refund, state, provider_refund_id=remote_id, reason=reason)
     if state is RefundState.REFUSED and refund.state is not RefundState.REFUSED:
         await tell_refused(tx, payment, refund)
-    elif state is RefundState.SUCCEEDED:
+    elif state is RefundState.SUCCEEDED and not await _refusals(tx, payment.id):
         await attention.settle(tx, tasks.REFUND_REFUSED, payment.id)
     await count(tx, payment.id)
 
@@ -215,6 +215,15 @@ async def renew(tx: Transaction, payment: Payment, refund: Refund) -> Refund:
 async def count(tx: Transaction, payment_id: UUID) -> None:
     """Write into a payment how much of it has gone back."""
     await tx.run(of_payments["count_refunded"], {"business_id": tx.business_id, "id": payment_id})
+
+
+async def _refusals(tx: Transaction, payment_id: UUID) -> list[Refund]:
+    """Return the refunds that were refused and none of whose cause has gone through since; none when all is back."""
+    known = await refunds_of(tx, payment_id)
+    gone = {each.cause: each.number for each in known if each.state is RefundState.SUCCEEDED}
+    refused = [each for each in known if each.state is RefundState.REFUSED and not each.given_up]
+    left = (await find_payment(tx, payment_id)).left_minor
+    return [each for each in refused if left > 0 and gone.get(each.cause, 0) < each.number]
 
 
 def _is_same(refund: Refund, remote: RemoteRefund) -> bool:
