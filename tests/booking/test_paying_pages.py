@@ -16,6 +16,7 @@ from booking.tills import ScriptedTill
 from conftest import MASTER_KEY
 from holdfast.booking import bookings
 from holdfast.booking.errors import PaymentsUnavailable
+from holdfast.booking.pages.texts import TEXTS
 from holdfast.booking.unpaid import confirm_paid
 from holdfast.catalog.refund_terms import Term
 from holdfast.kernel.database import Transaction
@@ -135,6 +136,7 @@ async def test_the_page_waits_and_then_confirms(visitor: Visitor) -> None:
     assert "refresh" not in confirmed.headers
     token = visitor.http.cookies["holdfast-booking"]
     assert token in confirmed.text
+    assert f"/paid/{booking_id}?lang=ru" in confirmed.text
     # Whoever has only the address sees neither the code nor where to pay.
     visitor.http.cookies.clear()
     assert token not in (await visitor.back(booking_id)).text
@@ -228,6 +230,32 @@ async def test_what_was_cancelled_meanwhile(visitor: Visitor) -> None:
     assert "This booking is cancelled" in page
     assert "is on its way back" in page
     assert "was not paid in time" not in page
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+async def test_what_did_not_go_back_is_not_passed_over(visitor: Visitor, language: str) -> None:
+    """Whoever has cancelled, and whose refund the provider has refused, reads that it is still to come (P-6, U-4)."""
+    booking_id = await visitor.committed()
+    visitor.till.owed_minor = 500_050
+
+    async def cancel(tx: Transaction) -> None:
+        await bookings.cancel(tx, booking_id, expected_version=None, reason=None)
+
+    await visitor.change(cancel)
+    amount = {"en": "€5,000.50", "ru": "5 000,50 €"}[language]
+    page = said(await visitor.back(booking_id, f"?lang={language}"))
+    assert TEXTS[language]["refund_owed"].format(amount=amount) in page
+    assert TEXTS[language]["nothing_charged"] not in page
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+async def test_money_that_was_only_set_aside_too_late(visitor: Visitor, language: str) -> None:
+    """Whose money was set aside after the place was gone reads that it is not taken (payments 9, U-4)."""
+    booking_id = await visitor.committed()
+    await visitor.practice.run_out(booking_id)
+    await visitor.practice.desk.admission.sweep(visitor.practice.business_id)
+    visitor.till.status = "cancelled"
+    assert TEXTS[language]["nothing_charged"] in said(await visitor.back(booking_id, f"?lang={language}"))
 
 
 async def test_a_form_of_the_provider_on_our_page(visitor: Visitor) -> None:

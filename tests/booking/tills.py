@@ -20,6 +20,7 @@ class ScriptedTill:
     secret: str | None = None
     status: str = "pending"
     refunding_minor: int = 0
+    owed_minor: int = 0
     opened: list[UUID] = field(default_factory=list)
     came_from: str | None = None
     payments: dict[UUID, UUID] = field(default_factory=dict)
@@ -53,4 +54,5 @@ class ScriptedTill:
             client_secret=self.secret,
             publishable_key=None if self.secret is None else "pk_test_1",
             refunding_minor=self.refunding_minor,
+            owed_minor=self.owed_minor,
         )

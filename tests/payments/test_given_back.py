@@ -67,6 +67,26 @@ async def test_a_refusal_is_tried_again_with_what_is_left(till: Paying, at_once:
     assert till.inbox() == [("payment_refunded_elsewhere", payment.id)]
 
 
+async def test_a_client_is_told_what_was_refused(till: Paying) -> None:
+    """What the provider has refused to give back is owed to the client until it is tried again, and then on its way: the
+    share by the terms, and nothing while nobody has decided how much that is (P-6).
+    """
+    payment = await till.paid()
+    till.fake.refuse_refunds()
+    await _cancel(till, payment.booking_id)
+    assert await _told(till, payment.booking_id) == (0, 0, 0)
+    await till.settle(payment.id)
+    assert await _told(till, payment.booking_id) == (0, PRICE_MINOR, 0)
+    [refund] = await till.refunds(payment.id)
+    await till.settle_refund(refund.id)
+    assert await _told(till, payment.booking_id) == (0, 0, PRICE_MINOR)
+    till.fake.grant_refunds()
+    await till.database.run(till.business_id, lambda tx: retry(tx, refund.id))
+    assert await _told(till, payment.booking_id) == (0, PRICE_MINOR, 0)
+    await till.work()
+    assert await _told(till, payment.booking_id) == (PRICE_MINOR, 0, 0)
+
+
 async def test_goodwill_that_was_refused_is_no_fee_when_it_is_tried_again(till: Paying) -> None:
     """Goodwill that the provider has refused is kept after a cancellation until it is tried again, and then nothing is (P-6, P-9)."""
     payment = await till.paid()
@@ -132,3 +152,9 @@ async def _cancel(till: Paying, booking_id: UUID, percent: int = 100) -> None:
 
 def _at(till: Paying) -> Counterpart:
     return AtStripe(till.fake) if isinstance(till.fake, FakeStripe) else AtYooKassa(till.fake)
+
+
+async def _told(till: Paying, booking_id: UUID) -> tuple[int, int, int]:
+    told = await till.till.look(till.business_id, booking_id)
+    assert told is not None, "it has a payment"
+    return told.refunded_minor, told.refunding_minor, told.owed_minor

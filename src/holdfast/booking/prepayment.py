@@ -30,6 +30,8 @@ class Payable:
     publishable_key: str | None = None
     refunded_minor: int = 0
     refunding_minor: int = 0
+    # What is to go back, and the provider has refused to send: staff look after it.
+    owed_minor: int = 0
 
 
 class Till(Protocol):

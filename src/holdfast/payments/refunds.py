@@ -119,7 +119,7 @@ async def give_goodwill(tx: Transaction, payment_id: UUID, amount_minor: int) ->
     payment = await find_payment(tx, payment_id)
     booked = await lock_booked(tx, payment.booking_id)
     payment = await lock_payment(tx, payment_id)
-    owed = _owed_minor(payment, booked)
+    owed = owed_minor(payment, booked)
     if not 0 < amount_minor <= payment.left_minor - owed:
         raise RefundExceedsPayment.over(payment.left_minor - owed)
     refund_id = await _add(tx, payment, await refunds_of(tx, payment_id), Cause.GOODWILL, amount_minor)
@@ -233,7 +233,7 @@ def _is_same(refund: Refund, remote: RemoteRefund) -> bool:
     return remote.id == refund.provider_refund_id
 
 
-def _owed_minor(payment: Payment, booked: Booked) -> int:
+def owed_minor(payment: Payment, booked: Booked) -> int:
     """Return what has to go back all the same, and is not on its way since the provider has refused it."""
     ended = booked.state in (BookingState.CANCELLED, BookingState.REFUNDED)
     if payment.pays and not ended:

@@ -22,6 +22,7 @@ from holdfast.payments.ledger import (
     record_payment,
 )
 from holdfast.payments.providers import Providers
+from holdfast.payments.refunds import owed_minor
 from holdfast.payments.settlement import settle
 from holdfast.payments.states import OPEN, PaymentState
 
@@ -105,6 +106,7 @@ class PaymentTill:
             account = None if payment.account_id is None else await find_account(tx, payment.account_id)
             # Who cannot pay with it any more is not shown where to.
             shown = await confirmation_of(tx, payment) if payment.state in OPEN and booked.awaits_payment else None
+        is_decided = payment.returned and (not payment.pays or payment.settled_for == booked.state)
         return Payable(
             payment_id=payment.id,
             provider=payment.provider,
@@ -117,6 +119,7 @@ class PaymentTill:
             publishable_key=account.publishable_key if shown and account else None,
             refunded_minor=payment.refunded_minor,
             refunding_minor=payment.given_back_minor - payment.refunded_minor,
+            owed_minor=owed_minor(payment, booked) if is_decided else 0,
         )
 
 

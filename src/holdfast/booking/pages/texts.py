@@ -98,6 +98,9 @@ TEXTS: dict[str, dict[str, str]] = {
         "cancelled": "This booking is cancelled",
         "refund_on_its_way": "{amount} is on its way back to you.",
         "refund_done": "{amount} has gone back to you.",
+        "refund_owed": "{amount} is to go back to you. The payment provider has not let it through yet; we look after"
+        " it.",
+        "nothing_charged": "Nothing was charged. What your bank may have set aside for it becomes yours again.",
         "problem_title": "That did not work",
         "start_again": "Start again",
         "book_at": "Book {day}, {time}",
@@ -209,6 +212,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "cancelled": "Эта запись отменена",
         "refund_on_its_way": "Вам возвращается {amount}.",
         "refund_done": "Вам возвращено {amount}.",
+        "refund_owed": "К возврату {amount}. Платёжная система пока не провела возврат; мы этим занимаемся.",
+        "nothing_charged": "Деньги не списаны. Если банк зарезервировал сумму, резерв будет снят.",
         "problem_title": "Не получилось",
         "start_again": "Начать сначала",
         "book_at": "Записаться: {day}, {time}",
