@@ -168,7 +168,8 @@ class AlreadyRefunded(UserError):
 class RefundNotAllowed(UserError):
     """Only what is confirmed, or cancelled with money owed, can be refunded; `details.status` says what it is."""
 
-    code, status, message = "REFUND_NOT_ALLOWED", 409, "Only a confirmed appointment can be refunded"
+    code, status = "REFUND_NOT_ALLOWED", 409
+    message = "Only an appointment that is confirmed, or cancelled with money still owed, can be refunded"
 
 
 class OutcomeTooEarly(UserError):
@@ -186,7 +187,7 @@ class TimeTaken(UserError):
 class PriceDiffers(UserError):
     """An appointment moves only to an offering of equal price."""
 
-    code, status, message = "price_differs", 409, "The other offering has another price"
+    code, status, message = "price_differs", 409, "This place has another price than the one agreed"
 
 
 class HoldLimitReached(UserError):
