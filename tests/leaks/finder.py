@@ -13,6 +13,8 @@ LEAST_LETTERS_OF_A_WORD = 12
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 # A line of JSON that names one of our ids, which logs may name as well.
 _ID = re.compile(r'"(\w+_)?id": "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",?')
+# A line of JSON with one member: what it says is the value, not the name.
+_MEMBER = re.compile(r'"\w+": (.*?),?')
 _WORD = re.compile(r"\w+")
 # How JSON, COPY and Python's repr write what is no plain letter; `\\` first, because it escapes the others.
 _ESCAPED = re.compile(r"\\(?:u([0-9a-fA-F]{4})|([nrtbf\"'/\\]))")
@@ -35,16 +37,19 @@ class Leak:
 def is_telling(value: str) -> bool:
     """Tell whether a value that is found is no chance.
 
-    It has 6 characters; if none is a letter, 7 digits that are no date; and if it is a single word of letters, 12. It is
-    not just the line of a larger JSON that names an id.
+    It has 6 characters; if none is a letter, 7 digits that are no date; and if it is a single word of letters, 12. Of a
+    line of a larger JSON that is judged by the value; one that only names an id of ours tells nothing.
     """
+    member = _MEMBER.fullmatch(value.strip())
+    if member is not None:
+        return _ID.fullmatch(value.strip()) is None and is_telling(member[1].strip('"'))
     letters, digits = sum(map(str.isalpha, value)), sum(map(str.isdigit, value))
     bare = value.strip()
     if bare.isalpha():
         return letters >= LEAST_LETTERS_OF_A_WORD
     if letters == 0 and (digits < LEAST_DIGITS or _DATE.fullmatch(bare)):
         return False
-    return len(bare) >= LEAST_CHARACTERS and _ID.fullmatch(bare) is None
+    return len(bare) >= LEAST_CHARACTERS
 
 
 class Finder:

@@ -97,6 +97,8 @@ def test_short_values_are_left_out() -> None:
     """What chance would find is not looked for: short texts, few digits, a date, one word of the language; nor our ids."""
     assert not any(map(is_telling, ["Anna", "123 45 6", "......", "Author", "Renamed", "ночью", "2026-12-01"]))
     assert not is_telling('  "payment_id": "01a1ff0d-4c9c-7735-8f6c-289d8b7f3f21",')
+    assert not any(map(is_telling, ['"reason": null,', '"status": "succeeded"']))
+    assert is_telling('"guestEmail": "a@b.ru",')
     assert all(map(is_telling, ["+7 912 345", "Marvin A", "a@b.ru", "Zarniwoopski", "не сплю"]))
 
 
