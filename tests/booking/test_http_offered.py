@@ -140,7 +140,7 @@ async def test_staff_see_what_is_offered(http: httpx.AsyncClient, line: Line) ->
 @pytest.mark.parametrize("language", ["en", "ru"])
 async def test_the_page_of_an_offer(http: httpx.AsyncClient, line: Line, language: str) -> None:
     """Without scripts the page shows what is offered and until when, filled with the contact that was given, and its form
-    takes the place; opening it changes nothing (W-1, U-4).
+    takes the place; opening it changes nothing. It claims no place that was cancelled since (W-1, U-4).
     """
     given = {
         "guestName": 'Guest "of" <the> page',
@@ -175,6 +175,8 @@ async def test_the_page_of_an_offer(http: httpx.AsyncClient, line: Line, languag
     assert f"<h1>{texts['offer_accepted']}</h1>" in after.text
     assert str(booking.id) in after.text
     assert await line.states(id_of(made)) == ["accepted"]
+    await line.practice.cancel(booking.id)
+    assert f"<h1>{texts['cancelled']}</h1>" in (await http.get(path, params=query)).text
 
 
 async def test_an_accepted_offer_that_has_to_be_paid(http: httpx.AsyncClient, line: Line) -> None:

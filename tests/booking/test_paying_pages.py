@@ -10,7 +10,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 
-from booking.opened import START, Practice, open_practice, paid, violations
+from booking.opened import START, Practice, close_books, open_practice, paid, violations
 from booking.tenants import application
 from booking.tills import ScriptedTill
 from conftest import MASTER_KEY
@@ -19,6 +19,7 @@ from holdfast.booking.errors import PaymentsUnavailable
 from holdfast.booking.pages.texts import TEXTS
 from holdfast.booking.unpaid import confirm_paid
 from holdfast.catalog.refund_terms import Term
+from holdfast.kernel.audit import CONSOLE
 from holdfast.kernel.database import Transaction
 
 DETAILS = {"name": "Laburnum", "email": "payer@example.org"}
@@ -82,6 +83,7 @@ async def visitor(app_uri: str, admin_uri: str) -> AsyncIterator[Visitor]:
             [slug] = found.fetchone() or ()
         async with application(app_uri, admin_uri, MASTER_KEY, till=till) as http:
             yield Visitor(practice, http, till, slug)
+        await practice.desk.database.run(practice.business_id, close_books)
     assert violations(admin_uri) == []
 
 
@@ -131,8 +133,11 @@ async def test_the_page_waits_and_then_confirms(visitor: Visitor) -> None:
         await confirm_paid(tx, booking_id)
 
     await visitor.change(pay)
+    visitor.till.status = "succeeded"
     confirmed = await visitor.back(booking_id)
     assert "Your booking is confirmed" in said(confirmed)
+    assert "Paid: €5,000.50" in said(confirmed)
+    assert f"/paid/{booking_id}?lang=ru" in said(confirmed)
     assert "refresh" not in confirmed.headers
     token = visitor.http.cookies["holdfast-booking"]
     assert token in confirmed.text
@@ -215,6 +220,58 @@ async def test_what_was_not_paid_in_time(visitor: Visitor, refunding: int) -> No
     assert "was not paid in time" in said(page)
     assert ("€5,000.50 is on its way back to you" in said(page)) == bool(refunding)
     assert (await visitor.again(booking_id)).headers["location"].startswith(f"/{visitor.slug}/booking/slot/paid/")
+
+
+async def test_money_that_is_being_taken_is_not_asked_for_again(visitor: Visitor) -> None:
+    """Whoever has paid, and whose money is not taken yet, reads that it has arrived, and sees no button that pays (P-1)."""
+    booking_id = await visitor.committed()
+    visitor.till.status = "authorized"
+    page = await visitor.back(booking_id)
+    assert "Your payment has arrived" in said(page)
+    assert "We have not heard" not in said(page)
+    assert "<form" not in page.text
+    assert page.headers["refresh"] == "5"
+
+
+async def test_a_window_that_nobody_has_closed_yet(visitor: Visitor) -> None:
+    """From the moment at which the time to pay is over the page says so, and what becomes of money that is on its way: it
+    blames no provider, and asks for nothing (B-4, P-3).
+    """
+    booking_id = await visitor.committed()
+    await visitor.practice.run_out(booking_id)
+    page = await visitor.back(booking_id)
+    assert (page.status_code, page.headers["refresh"]) == (200, "5")
+    assert "was not paid in time" in said(page)
+    assert "either you still get this place, and this page says so, or all of your money goes back" in said(page)
+    assert "does not answer" not in said(page)
+    assert "<form" not in page.text
+    await visitor.practice.desk.admission.sweep(visitor.practice.business_id)
+
+
+@pytest.mark.parametrize(
+    ("percent", "words", "looks_again"),
+    [
+        (100, "€5,000.50 is on its way back to you.", True),
+        (30, "€1,500.15 is on its way back to you.", True),
+        (0, "Nothing of what you have paid goes back.", False),
+    ],
+)
+async def test_what_goes_back_is_said_at_once(visitor: Visitor, percent: int, words: str, looks_again: bool) -> None:
+    """From the cancellation on the page says how much goes back, also before anybody has asked the provider for it (P-6)."""
+    booking_id = await visitor.committed()
+
+    async def pay_and_cancel(tx: Transaction) -> None:
+        await paid(tx, booking_id)
+        await confirm_paid(tx, booking_id)
+        seen = (await bookings.read_appointment(tx, booking_id)).version
+        await bookings.cancel(tx, booking_id, expected_version=seen, reason=None, actor=CONSOLE, refund_percent=percent)
+
+    await visitor.change(pay_and_cancel)
+    visitor.till.status = "succeeded"
+    page = await visitor.back(booking_id)
+    assert "This booking is cancelled" in said(page)
+    assert words in said(page)
+    assert ("refresh" in page.headers) == looks_again
 
 
 async def test_what_was_cancelled_meanwhile(visitor: Visitor) -> None:

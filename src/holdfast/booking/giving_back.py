@@ -1,6 +1,6 @@
 """How much of what was paid goes back with a cancellation or a refund; whoever took the money sends it (P-6)."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from holdfast.booking.admission import queries
 from holdfast.booking.refund_terms import percent_for, share_of
@@ -52,5 +52,17 @@ async def is_owed(tx: Transaction, booking: "Booking") -> bool:
     if booking.due_minor is None:
         return False
     [money] = await tx.rows(queries["money_of"], {"business_id": tx.business_id, "id": booking.id})
+    return bool(_left(booking, money) or money["refused"])
+
+
+async def left_to_send(tx: Transaction, booking: "Booking") -> int:
+    """Return what of the money of an ended booking goes back by its terms and was not sent yet, in minor units."""
+    if booking.due_minor is None:
+        return 0
+    [money] = await tx.rows(queries["money_of"], {"business_id": tx.business_id, "id": booking.id})
+    return _left(booking, money)
+
+
+def _left(booking: "Booking", money: dict[str, Any]) -> int:
     by_terms = share_of(money["captured"], booking.refund_percent or 0)
-    return bool(min(by_terms, money["captured"] - money["given"]) > money["given_by_terms"] or money["refused"])
+    return max(0, min(by_terms, int(money["captured"]) - int(money["given"])) - int(money["given_by_terms"]))

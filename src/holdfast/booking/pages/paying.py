@@ -20,6 +20,7 @@ from holdfast.booking.admission import CommitAnswer, queries
 from holdfast.booking.bookings import Booking
 from holdfast.booking.calls import base_url_of
 from holdfast.booking.errors import NotChangeable, PaymentsUnavailable, ReservationNotFoundOrExpired
+from holdfast.booking.giving_back import left_to_send
 from holdfast.booking.pages.opening import PROBLEMS, Call, desk_of, open_page
 from holdfast.booking.pages.rendering import PAYING, Page, render
 from holdfast.booking.pages.texts import TEXTS
@@ -37,6 +38,7 @@ _REFRESH_SECONDS = 5
 
 # Of a payment that nothing will come of any more.
 _OVER = frozenset({"cancelled", "failed"})
+_ENDED_BY_SOMEBODY = frozenset({BookingState.CANCELLED, BookingState.REFUNDED})
 
 
 @get(_PATHS, exception_handlers=PROBLEMS)
@@ -130,23 +132,25 @@ async def _read(request: Call, snapshot: Snapshot, booking_id: UUID | None) -> B
 async def _shown(
     request: Call, page: Page, snapshot: Snapshot, booking: Booking, payable: Payable | None, token: str | None
 ) -> Response[Any]:
-    what = await _what(request, snapshot, booking)
-    if booking.status is not BookingState.PENDING_PAYMENT:
-        if booking.status in {BookingState.CONFIRMED, BookingState.COMPLETED, BookingState.NO_SHOW}:
-            return render(page, "confirmed.html", booking=booking, token=token, **what)
+    what = await _what(request, snapshot, booking) | {"booking": booking, "payable": payable}
+    if booking.status in {BookingState.CONFIRMED, BookingState.COMPLETED, BookingState.NO_SHOW}:
+        return render(page, "confirmed.html", token=token, **what)
+    # The window is over by the clock, whether or not the sweeper has come by.
+    waits = booking.status is BookingState.PENDING_PAYMENT
+    if not waits or (booking.expires_at is not None and booking.expires_at <= booking.now):
+        left = 0
+        # What the provider has refused to send is left as well, and told apart.
+        if booking.status in _ENDED_BY_SOMEBODY and not (payable and payable.owed_minor):
+            async with desk_of(request).database.transaction(snapshot.business.id) as tx:
+                left = await left_to_send(tx, booking)
         status = 410 if booking.status in {BookingState.EXPIRED, BookingState.RELEASED} else 200
-        return render(page, "unpaid.html", status, booking=booking, payable=payable, **what)
-    is_over = payable is not None and payable.status in _OVER
-    answer = render(
-        page,
-        "awaiting.html",
-        booking=booking,
-        payable=payable,
-        is_over=is_over,
-        may_pay=token is not None,
-        **what,
-    )
-    if not is_over:
+        answer = render(page, "unpaid.html", status, left_minor=left, **what)
+        looks_again = waits or left > 0
+    else:
+        is_over = payable is not None and payable.status in _OVER
+        answer = render(page, "awaiting.html", is_over=is_over, may_pay=token is not None, **what)
+        looks_again = not is_over
+    if looks_again:
         answer.headers["Refresh"] = str(_REFRESH_SECONDS)
     return answer
 

@@ -86,6 +86,9 @@ TEXTS: dict[str, dict[str, str]] = {
         "awaiting": "Waiting for your payment",
         "awaiting_what": "We have not heard of your payment yet. As soon as it arrives, your booking is confirmed;"
         " this page looks again by itself.",
+        "payment_processing": "Your payment is being processed",
+        "payment_taken": "Your payment has arrived. You need not do anything: as soon as it is processed, your booking"
+        " is confirmed; this page looks again by itself.",
         "provider_away": "The payment provider does not answer at the moment. Nothing was charged. Your place stays"
         " kept; please try again in a minute.",
         "payment_failed": "The payment did not work",
@@ -95,7 +98,11 @@ TEXTS: dict[str, dict[str, str]] = {
         "pay_elsewhere": "To pay, go on in the browser in which you made the booking.",
         "unpaid": "The booking was not paid in time",
         "unpaid_what": "Your place could not be kept any longer, and nothing is booked.",
+        "unpaid_though_paid": "If you have paid all the same, you need not do anything: either you still get this"
+        " place, and this page says so, or all of your money goes back.",
+        "paid": "Paid: {amount}",
         "cancelled": "This booking is cancelled",
+        "refund_none": "Nothing of what you have paid goes back.",
         "refund_on_its_way": "{amount} is on its way back to you.",
         "refund_done": "{amount} has gone back to you.",
         "refund_owed": "{amount} is to go back to you. The payment provider has not let it through yet; we look after"
@@ -199,6 +206,9 @@ TEXTS: dict[str, dict[str, str]] = {
         "awaiting": "Ждём вашу оплату",
         "awaiting_what": "Оплата к нам пока не поступила. Как только она придёт, запись будет подтверждена; эта"
         " страница обновляется сама.",
+        "payment_processing": "Оплата обрабатывается",
+        "payment_taken": "Оплата поступила. Делать ничего не нужно: как только обработка завершится,"
+        " запись будет подтверждена; эта страница обновляется сама.",
         "provider_away": "Платёжная система сейчас не отвечает. Деньги не списаны. Место остаётся за вами; попробуйте,"
         " пожалуйста, через минуту.",
         "payment_failed": "Оплата не прошла",
@@ -209,7 +219,11 @@ TEXTS: dict[str, dict[str, str]] = {
         "pay_elsewhere": "Чтобы оплатить, продолжите в том браузере, в котором вы записывались.",
         "unpaid": "Запись не была оплачена вовремя",
         "unpaid_what": "Дольше держать место за вами мы не могли, запись не создана.",
+        "unpaid_though_paid": "Если вы всё же оплатили, делать ничего не нужно: либо место всё-таки останется за вами"
+        " (тогда это будет видно на этой странице), либо все деньги вернутся.",
+        "paid": "Оплачено: {amount}",
         "cancelled": "Эта запись отменена",
+        "refund_none": "Из оплаченной суммы ничего не возвращается.",
         "refund_on_its_way": "Вам возвращается {amount}.",
         "refund_done": "Вам возвращено {amount}.",
         "refund_owed": "К возврату {amount}. Платёжная система пока не провела возврат; мы этим занимаемся.",
