@@ -137,7 +137,6 @@ async def test_the_page_waits_and_then_confirms(visitor: Visitor) -> None:
     confirmed = await visitor.back(booking_id)
     assert "Your booking is confirmed" in said(confirmed)
     assert "Paid: €5,000.50" in said(confirmed)
-    assert f"/paid/{booking_id}?lang=ru" in said(confirmed)
     assert "refresh" not in confirmed.headers
     token = visitor.http.cookies["holdfast-booking"]
     assert token in confirmed.text
@@ -272,6 +271,11 @@ async def test_what_goes_back_is_said_at_once(visitor: Visitor, percent: int, wo
     assert "This booking is cancelled" in said(page)
     assert words in said(page)
     assert ("refresh" in page.headers) == looks_again
+    # What the provider has refused is told apart, and not twice.
+    visitor.till.owed_minor = 1
+    refused = said(await visitor.back(booking_id))
+    assert words not in refused
+    assert "€0.01 is to go back to you" in refused
 
 
 async def test_what_was_cancelled_meanwhile(visitor: Visitor) -> None:
