@@ -124,6 +124,30 @@ async def test_a_commit_says_how_it_is_paid(shop: Shop) -> None:
     assert again.json()["cancellationToken"] == made["cancellationToken"]
 
 
+@pytest.mark.parametrize(("minutes_ahead", "minutes_to_pay"), [(60, 30), (12, 12), (2, 5)])
+async def test_nobody_pays_for_what_has_begun(
+    shop: Shop, admin_uri: str, minutes_ahead: int, minutes_to_pay: int
+) -> None:
+    """The time to pay ends with the start; who books at the last moment has five minutes, which paying takes (B-11)."""
+    held = await shop.http.post("/api/booking/reserve", json=shop.slot("talk"))
+    booking_id = held.json()["reservationId"]
+    async with await psycopg.AsyncConnection.connect(admin_uri, autocommit=True) as admin:
+        values = {"id": booking_id, "start": minutes_ahead, "end": minutes_ahead + 60}
+        times = "now() + make_interval(mins => %(start)s), now() + make_interval(mins => %(end)s)"
+        await admin.execute(
+            f"update bookings set version = version + 1, (starts_at, ends_at) = row ({times}) where id = %(id)s", values
+        )
+        await admin.execute(f"update claims set during = tstzrange({times}) where booking_id = %(id)s", values)
+        answer = await shop.http.post("/api/booking/commit", json=GUEST | {"reservationId": booking_id})
+        assert answer.status_code == 201, answer.text
+        found = await admin.execute(
+            "select round(extract(epoch from expires_at - clock_timestamp()) / 60)::integer from bookings where id = %s",
+            [booking_id],
+        )
+        assert await found.fetchone() == (minutes_to_pay,)
+    assert (await shop.cancel(answer.json())).status_code == 200
+
+
 async def test_the_payment_is_shown_to_nobody_else(shop: Shop) -> None:
     """Whoever repeats a commit under another address is told neither token nor where to pay (B-11, P-1)."""
     made = await shop.commit()

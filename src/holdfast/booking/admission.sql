@@ -724,9 +724,9 @@ language sql stable as $$
 $$;
 
 -- Commits a batch of reservations: [{n, id, contact, email_index, phone_index, timezone, locale, nonce}], with envelope,
--- indexes and nonce in hex. What has to be paid awaits its payment then, for a time that is counted anew once. Guarded by state and by the clock of the database in one UPDATE, so that expiry and commit
--- cannot both win; claims are not touched, so there is no moment at which the place is free. Outcomes: committed,
--- repeated, expired, unknown.
+-- indexes and nonce in hex. What has to be paid awaits its payment then, for a time that is counted anew once. Guarded by
+-- state and by the clock of the database in one UPDATE, so that expiry and commit cannot both win; claims are not
+-- touched, so there is no moment at which the place is free. Outcomes: committed, repeated, expired, unknown.
 create or replace function commit_reservations(p_business_id uuid, p_requests jsonb) returns json
 language plpgsql security definer
 set search_path = public, pg_temp set timezone = 'UTC' set lock_timeout = '5s'
@@ -757,10 +757,12 @@ begin
            -- What nothing has to be paid for asks nobody for terms: a branch is looked into when it is taken.
            set state = case when b.due_minor is null then 'confirmed' else 'pending_payment' end,
                version = b.version + 1, confirmed_at = case when b.due_minor is null then clock_timestamp() end,
+               -- Nobody pays for what has begun; whoever books at the last moment gets the time that paying takes.
                expires_at = case when b.due_minor is null then b.expires_at
                                  else least(clock_timestamp() + make_interval(
                                                 mins => payment_minutes_of(b.business_id, b.service_id, b.schedule_id)),
-                                            b.held_at + interval '24 hours') end,
+                                            b.held_at + interval '24 hours',
+                                            greatest(b.starts_at, clock_timestamp() + interval '5 minutes')) end,
                refund_terms = case when b.due_minor is not null
                                    then refund_terms_of(b.business_id, b.service_id, b.schedule_id) end,
                contact = decode(a.contact, 'hex'), contact_plain = false,
