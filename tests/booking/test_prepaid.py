@@ -86,6 +86,11 @@ class Shop:
         body = {"expectedVersion": version, **more}
         return await self.http.post(f"{path(made)}/{what}", json=body, headers=self.staff)
 
+    async def moved_by_staff(self, made: Json, place: Json) -> httpx.Response:
+        """Answer a move by staff of an appointment, as it is."""
+        version = (await self.read(made))["version"]
+        return await self.http.patch(path(made), json=place | {"expectedVersion": version}, headers=self.staff)
+
 
 def path(made: Json) -> str:
     """Return the path of an appointment."""
@@ -370,6 +375,53 @@ async def test_a_payment_follows_its_booking(shop: Shop, admin_uri: str) -> None
         assert found.fetchone() == (1, 500_001)
     assert (await shop.read(made))["dueMinor"] == 500_001
     assert len(shop.till.opened) == 1
+
+
+async def test_a_move_gives_nobody_more_back(shop: Shop) -> None:
+    """Whoever would get nothing back and moves far ahead gets nothing for it, however often they move; staff give back
+    what they like all the same (B-16, P-6).
+    """
+    await shop.practice.add_service("strict", ["ben"], refund_terms=[Term(250, 100)], **PREPAID)
+    made, other = await shop.paid("strict"), await shop.paid("strict", START + HOUR_SECONDS)
+    assert (await shop.read(made))["refundIfCancelledNow"]["percent"] == 0
+    for each, days in ((made, 9), (made, 12), (other, 11)):
+        place = shop.slot("strict", START + days * DAY_SECONDS)
+        moved = await shop.http.patch(path(each), json=place, headers=token_of(each))
+        assert moved.status_code == 200, moved.text
+        shown = (await shop.read(each))["refundIfCancelledNow"]
+        assert shown == {"percent": 0, "amountMinor": 0, "currency": "EUR"}
+    # A move by staff does not remove what stands against it.
+    assert (await shop.moved_by_staff(made, shop.slot("strict", START + 14 * DAY_SECONDS))).status_code == 200
+    told = (await shop.cancel(made)).json()
+    assert (told["refundPercent"], told["refundMinor"]) == (0, 0)
+    told = (await shop.by_staff(other, "cancel")).json()
+    assert (told["refundPercent"], told["refundMinor"]) == (100, 500_001)
+
+
+async def test_the_least_of_several_moments_counts(shop: Shop) -> None:
+    """What a cancellation gives back is the least of what it would have given back at each move and what it gives now
+    (B-16, P-6).
+    """
+    made = await shop.paid()
+    for days, percent in ((9, 50), (0, 50), (2, 50)):
+        await shop.http.patch(path(made), json=shop.slot("talk", START + days * DAY_SECONDS), headers=token_of(made))
+        assert (await shop.read(made))["refundIfCancelledNow"]["percent"] == percent
+    full = await shop.paid("talk", START + 3 * DAY_SECONDS)
+    for days, percent in ((4, 100), (0, 50), (5, 50)):
+        await shop.http.patch(path(full), json=shop.slot("talk", START + days * DAY_SECONDS), headers=token_of(full))
+        assert (await shop.read(full))["refundIfCancelledNow"]["percent"] == percent
+    assert (await shop.cancel(full)).json()["refundPercent"] == 50
+
+
+async def test_a_move_by_staff_leaves_the_terms_alone(shop: Shop) -> None:
+    """What staff have moved far ahead, and what has no terms, its client cancels for all of the money (B-16, P-6)."""
+    made, free = await shop.paid(), await shop.paid("walk")
+    assert (await shop.moved_by_staff(made, shop.slot("talk", START + 9 * DAY_SECONDS))).status_code == 200
+    place = shop.slot("walk", START + 9 * DAY_SECONDS)
+    assert (await shop.http.patch(path(free), json=place, headers=token_of(free))).status_code == 200
+    for each in (made, free):
+        told = (await shop.cancel(each)).json()
+        assert (told["refundPercent"], told["refundMinor"]) == (100, 500_001)
 
 
 async def test_a_price_difference_is_never_charged_silently(shop: Shop) -> None:

@@ -2,9 +2,11 @@
 
 from fractions import Fraction
 
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg.types.json import Jsonb
 
 from holdfast.booking.refund_terms import percent_for, share_of
 from holdfast.catalog.prices import MAX_MINOR
@@ -12,6 +14,7 @@ from holdfast.catalog.refund_terms import MAX_HOURS, Term, sound_terms, stored_t
 
 HOUR = 3_600
 TERMS = (Term(48, 100), Term(24, 50), Term(2, 10))
+BORDERS = [hours * HOUR + second for hours in (0, 2, 24, 48, 900) for second in (-1, 0, 1)]
 
 
 @st.composite
@@ -75,6 +78,20 @@ def test_the_greatest_notice_that_is_kept_decides(seconds: int, percent: int) ->
     """Who cancels exactly at a border has kept it; a second later the next term decides (payments 18)."""
     assert percent_for(TERMS, seconds) == percent
     assert percent_for(reversed(TERMS), seconds) == percent
+
+
+def test_the_database_reads_the_same_table(admin_uri: str) -> None:
+    """What a move writes down as the most that goes back is what a cancellation would have given back then; null is
+    everything (B-16, P-6).
+    """
+    tables_and_notice = [(terms, each) for terms in ((), TERMS, TERMS[::-1], TERMS[:1]) for each in BORDERS]
+    with psycopg.connect(admin_uri) as admin:
+        for terms, seconds in tables_and_notice:
+            asked = admin.execute(
+                "select coalesce(refund_percent_of(%s, make_interval(secs => %s)), 100)",
+                [Jsonb(stored_terms(terms)), seconds],
+            )
+            assert asked.fetchone() == (percent_for(terms, seconds),), (terms, seconds)
 
 
 @given(tables(), st.integers(-HOUR, MAX_HOURS * HOUR + HOUR), st.integers(0, 100 * HOUR))

@@ -1001,6 +1001,16 @@ begin
            and b.state in ('held', 'pending_payment') and b.expires_at <= p_now) then 'spent' else 'again' end;
 end $$;
 
+-- The percent that goes back to a client who cancels so long before the start; null where that is everything.
+-- percent_for() in refund_terms.py says the same.
+create or replace function refund_percent_of(p_terms jsonb, p_notice interval) returns smallint
+language sql immutable set search_path = public, pg_temp as $$
+    select case when jsonb_array_length(p_terms) > 0 then nullif(coalesce(
+        (select (it ->> 'percent')::smallint from jsonb_array_elements(p_terms) term (it)
+          where p_notice >= make_interval(hours => (it ->> 'hoursBefore')::integer)
+          order by (it ->> 'hoursBefore')::integer desc limit 1), 0), 100) end
+$$;
+
 -- Moves a confirmed appointment: takes the new place and frees the old one (B-16). The caller rolls back unless the
 -- outcome is moved. p_request is an admission_request of which schedule, or service, needs, days and the times
 -- count. Outcomes: moved, refused, full, spent, again, unchanged, stale, too_soon, too_far, unknown_schedule,
@@ -1091,7 +1101,13 @@ begin
     if v_outcome is null then
         update bookings b
            set service_id = case when q.schedule is null then q.service end, schedule_id = q.schedule,
-               starts_at = q.starts, ends_at = q.ends, version = b.version + 1
+               starts_at = q.starts, ends_at = q.ends, version = b.version + 1,
+               -- Else a client would cancel too late by moving far ahead first.
+               refund_most_percent = case
+                   when p_actor = 'client' and b.due_minor is not null
+                   then least(b.refund_most_percent,
+                              refund_percent_of(b.refund_terms, b.starts_at - clock_timestamp()))
+                   else b.refund_most_percent end
          where b.business_id = p_business_id and b.id = p_booking_id;
         perform record_changes(
             p_business_id, array[p_booking_id], array[decode(q.chain_key, 'hex')], 'reschedule', v_booking.state,

@@ -58,6 +58,8 @@ class Booking:
     due_minor: int | None
     refund_terms: list[dict[str, int]] | None
     refund_percent: int | None
+    # More does not go back to its client, who has moved it when it was this much.
+    refund_most_percent: int | None
     now: datetime
     resource_ids: list[UUID]
     cancel_notice_minutes: int

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 def percent_of(booking: "Booking", actor: Actor, named: int | None = None) -> int | None:
     """Return how much of it goes back when it is cancelled now; None where nothing has to be paid.
 
-    To a client by the terms that they agreed to, by the clock of the database; from staff all of it, or as much as they
-    name. While it awaits its payment all: whatever still comes is nobody's due. Raises Forbidden for a client who names
-    a share, ValidationFailed where there is nothing to share.
+    To a client by the terms that they agreed to, by the clock of the database, and no more than when they moved it;
+    from staff all of it, or as much as they name. While it awaits its payment all: whatever still comes is nobody's
+    due. Raises Forbidden for a client who names a share, ValidationFailed where there is nothing to share.
     """
     if named is not None and actor.is_client:
         raise Forbidden("How much goes back is for staff to say")
@@ -31,7 +31,8 @@ def percent_of(booking: "Booking", actor: Actor, named: int | None = None) -> in
         return ALL
     if actor.is_client:
         left = int((booking.starts_at - booking.now).total_seconds())
-        return percent_for(terms_of(booking.refund_terms or []), left)
+        by_terms = percent_for(terms_of(booking.refund_terms or []), left)
+        return by_terms if booking.refund_most_percent is None else min(by_terms, booking.refund_most_percent)
     return ALL if named is None else named
 
 

@@ -73,7 +73,7 @@ select forget_keys(%(limit)s::integer);
 select b.business_id, b.id, b.service_id, b.schedule_id, b.starts_at, b.ends_at, b.party_size, b.state, b.version,
        b.held_at, b.expires_at, b.price_minor, b.currency, b.timezone, b.locale,
        b.contact, b.guest_email, b.guest_phone, b.guest_name, b.note is not null as has_note, b.token_nonce,
-       b.due_minor, b.refund_terms, b.refund_percent,
+       b.due_minor, b.refund_terms, b.refund_percent, b.refund_most_percent,
        clock_timestamp() as now,
        array(select distinct c.resource_id from claims c
               join resources r on r.business_id = c.business_id and r.id = c.resource_id and r.kind <> 'pool'
