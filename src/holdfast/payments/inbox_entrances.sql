@@ -55,18 +55,24 @@ declare
 begin
     perform set_config('holdfast.business', p_business_id::text, true);
     begin
-        -- Most often all of them are one turn: the second is what tells the fact of another one under another id.
-        for v_events in
-            select jsonb_agg(t.event)
-              from (select f.event, row_number() over (partition by f.event ->> 'id' order by f.n) as turn
-                      from (select distinct on (e.event ->> 'id', e.event ->> 'event_id')
-                                   e.event, (e.event ->> 'n')::integer as n
-                              from jsonb_array_elements(p_events) as e (event)
-                             order by e.event ->> 'id', e.event ->> 'event_id', (e.event ->> 'n')::integer) f) t
-             group by t.turn order by t.turn
-        loop
-            v_heard := v_heard || hear_facts(p_business_id, v_events);
-        end loop;
+        -- Most often each is of a fact of its own, and nothing has to be sorted out.
+        if (select count(distinct e.event ->> 'id') = jsonb_array_length(p_events)
+              from jsonb_array_elements(p_events) as e (event)) then
+            v_heard := hear_facts(p_business_id, p_events);
+        else
+            -- A second turn is what tells the fact of another one under another id.
+            for v_events in
+                select jsonb_agg(t.event)
+                  from (select f.event, row_number() over (partition by f.event ->> 'id' order by f.n) as turn
+                          from (select distinct on (e.event ->> 'id', e.event ->> 'event_id')
+                                       e.event, (e.event ->> 'n')::integer as n
+                                  from jsonb_array_elements(p_events) as e (event)
+                                 order by e.event ->> 'id', e.event ->> 'event_id', (e.event ->> 'n')::integer) f) t
+                 group by t.turn order by t.turn
+            loop
+                v_heard := v_heard || hear_facts(p_business_id, v_events);
+            end loop;
+        end if;
     exception when unique_violation then
         -- Another transaction has begun to write the same down, or the id of an event is that of another fact.
         v_heard := '{}';
