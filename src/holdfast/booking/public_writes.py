@@ -77,6 +77,8 @@ class PublicWrites:
         if scope["type"] != ScopeType.HTTP or scope["method"] in READS or scope["path"].startswith(_UNCOUNTED):
             await self._following(scope, receive, send)
             return
+        # The framework, which stands behind, says so only then; a page that refuses is rendered as any other.
+        scope["litestar_app"] = self._app
         request: Request[Any, Any, Any] = Request(scope, receive, send)
         told = _Told(receive)
         try:
