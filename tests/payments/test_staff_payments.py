@@ -8,7 +8,10 @@ import pytest
 import pytest_asyncio
 
 from booking.opened import HOUR_SECONDS, START, violations
+from holdfast.booking import bookings
 from holdfast.identity.permissions import Role
+from holdfast.kernel.audit import CONSOLE
+from holdfast.kernel.database import Transaction
 from holdfast.payments.ledger import record_webhook_event
 from holdfast.payments.port import ProviderName
 from payments.paying import PRICE_MINOR
@@ -215,3 +218,32 @@ async def test_only_whole_amounts_go_back(staff: Staffed, amount: object) -> Non
     path = f"/api/admin/payments/{payment.id}/refunds"
     assert (await staff.call("POST", path, {"amountMinor": amount})).status_code == 400
     assert await staff.till.refunds(payment.id) == []
+
+
+async def test_the_fee_follows_goodwill(staff: Staffed) -> None:
+    """What is kept of a cancelled booking is shown at once as less when staff give some of it back, and as what it was when the
+    provider refuses that; the books agree at every moment (P-6, P-9).
+    """
+    payment = await staff.paid()
+
+    async def cancel(tx: Transaction) -> None:
+        version = (await staff.till.practice.read(payment.booking_id)).version
+        await bookings.cancel(
+            tx, payment.booking_id, expected_version=version, reason=None, actor=CONSOLE, refund_percent=0
+        )
+
+    await staff.till.database.run(staff.till.business_id, cancel)
+    await staff.till.work()
+    path = f"/api/admin/payments/{payment.id}"
+    assert (await staff.got(path))["feeMinor"] == PRICE_MINOR
+    staff.till.fake.refuse_refunds()
+    refund = (await staff.give(payment, 900)).json()["id"]
+    assert (await staff.got(path))["feeMinor"] == PRICE_MINOR - 900
+    await staff.till.settle_refund(UUID(refund))
+    assert (await staff.got(path))["feeMinor"] == PRICE_MINOR
+    staff.till.fake.grant_refunds()
+    await staff.call("POST", f"/api/admin/refunds/{refund}/retry")
+    assert (await staff.got(path))["feeMinor"] == PRICE_MINOR - 900
+    await staff.till.work()
+    shown = await staff.got(path)
+    assert (shown["refundedMinor"], shown["feeMinor"]) == (900, PRICE_MINOR - 900)

@@ -246,7 +246,6 @@ _WRITTEN = (
     "captured_currency",
     "captured_at",
     "pays",
-    "fee_minor",
     "settled_for",
     "confirmation",
     "wanted",

@@ -61,7 +61,7 @@ update payments p set create_sent_at = clock_timestamp(), changed_at = clock_tim
 update payments
    set provider_payment_id = %(provider_payment_id)s::text, state = %(state)s, captured_minor = %(captured_minor)s,
        captured_currency = %(captured_currency)s::text, captured_at = %(captured_at)s::timestamptz, pays = %(pays)s,
-       fee_minor = %(fee_minor)s, settled_for = %(settled_for)s::text, confirmation = %(confirmation)s,
+       settled_for = %(settled_for)s::text, confirmation = %(confirmation)s,
        wanted = %(wanted)s::text, capture_key = %(capture_key)s::text,
        capture_sent_at = %(capture_sent_at)s::timestamptz, cancel_key = %(cancel_key)s::text,
        cancel_sent_at = %(cancel_sent_at)s::timestamptz, reason = %(reason)s::text, mismatch = %(mismatch)s::text,
@@ -93,10 +93,20 @@ update payments
  where business_id = %(business_id)s and id = %(id)s and lease = %(lease)s;
 
 -- name: count_refunded
+-- The fee is what was taken less all that goes back, or is owed by the terms though the provider has refused to send it.
 update payments p
-   set refunded_minor = least(p.captured_minor, given.back_minor), changed_at = clock_timestamp()
-  from (select coalesce(sum(r.amount_minor), 0)::bigint as back_minor from refunds r
-         where r.business_id = %(business_id)s and r.payment_id = %(id)s and r.state = 'succeeded') given
+   set refunded_minor = least(p.captured_minor, given.back_minor),
+       fee_minor = case when p.settled_for is null then 0
+                        else greatest(0, p.captured_minor - given.not_kept_minor
+                                         - case when given.by_terms then 0 else coalesce(refused.owed_minor, 0) end) end,
+       changed_at = clock_timestamp()
+  from (select coalesce(sum(r.amount_minor) filter (where r.state = 'succeeded'), 0)::bigint as back_minor,
+               coalesce(sum(r.amount_minor) filter (where r.state <> 'refused'), 0)::bigint as not_kept_minor,
+               coalesce(bool_or(r.cause = 'policy' and r.state <> 'refused'), false) as by_terms
+          from refunds r where r.business_id = %(business_id)s and r.payment_id = %(id)s) given
+  left join lateral (select r.amount_minor as owed_minor from refunds r
+                      where r.business_id = %(business_id)s and r.payment_id = %(id)s and r.cause = 'policy'
+                      order by r.number desc limit 1) refused on true
  where p.business_id = %(business_id)s and p.id = %(id)s;
 
 -- name: payments_due

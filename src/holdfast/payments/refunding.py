@@ -183,6 +183,7 @@ async def _refused(turn: _Turn, failure: Refused | NoSuchObject) -> None:
         payment, refund = await turn.locked(tx)
         await refunds.write_refund(tx, refund, RefundState.REFUSED, provider_refund_id=None, reason=reason)
         await refunds.tell_refused(tx, payment, refund)
+        await refunds.count(tx, payment.id)
         # It may be refused since somebody has given the money back at the provider itself.
         await call(tx, payment.id)
 

@@ -99,7 +99,6 @@ async def give_back_by_terms(tx: Transaction, payment: Payment, booked: Booked) 
     known = await refunds_of(tx, payment.id)
     otherwise = sum(r.amount_minor for r in known if r.cause is not Cause.POLICY and r.state is not RefundState.REFUSED)
     by_terms = [refund for refund in known if refund.cause is Cause.POLICY]
-    owed = by_terms[-1].amount_minor if by_terms else 0
     standing = any(refund.state is not RefundState.REFUSED for refund in by_terms)
     undecided = payment.settled_for is not booked.state or (by_terms and by_terms[-1].given_up)
     if undecided and not standing:
@@ -107,8 +106,8 @@ async def give_back_by_terms(tx: Transaction, payment: Payment, booked: Booked) 
         owed = min(share_of(payment.captured_minor, percent), payment.captured_minor - otherwise)
         if owed > 0:
             await _add(tx, payment, known, Cause.POLICY, owed)
-    fee = max(0, payment.captured_minor - otherwise - owed)
-    await write(tx, payment, fee_minor=fee, settled_for=booked.state)
+    await write(tx, payment, settled_for=booked.state)
+    await count(tx, payment.id)
 
 
 async def give_goodwill(tx: Transaction, payment_id: UUID, amount_minor: int) -> Refund:
@@ -124,6 +123,7 @@ async def give_goodwill(tx: Transaction, payment_id: UUID, amount_minor: int) ->
         raise RefundExceedsPayment.over(payment.left_minor - owed)
     refund_id = await _add(tx, payment, await refunds_of(tx, payment_id), Cause.GOODWILL, amount_minor)
     # What is kept as a fee becomes less.
+    await count(tx, payment_id)
     await call(tx, payment_id)
     return await find_refund(tx, refund_id)
 
@@ -147,6 +147,7 @@ async def retry(tx: Transaction, refund_id: UUID) -> Refund:
         raise RefundExceedsPayment.over(payment.left_minor)
     again = await _add(tx, payment, known, refused.cause, amount_minor)
     # What is kept as a fee was reckoned without it.
+    await count(tx, payment.id)
     await call(tx, payment.id)
     return await find_refund(tx, again)
 
@@ -213,7 +214,7 @@ async def renew(tx: Transaction, payment: Payment, refund: Refund) -> Refund:
 
 
 async def count(tx: Transaction, payment_id: UUID) -> None:
-    """Write into a payment how much of it has gone back."""
+    """Write into a payment how much of it has gone back, and what is kept of it where its booking has ended."""
     await tx.run(of_payments["count_refunded"], {"business_id": tx.business_id, "id": payment_id})
 
 
