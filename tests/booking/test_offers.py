@@ -15,6 +15,7 @@ from holdfast.booking.offers import PAUSE_SECONDS, Offers
 from holdfast.booking.unpaid import end_unpaid
 from holdfast.catalog.resources import set_capacity
 from holdfast.kernel.audit import SYSTEM, Actor
+from holdfast.kernel.errors import ValidationFailed
 from holdfast.kernel.privacy import Handles
 
 HOUR = timedelta(hours=1)
@@ -434,3 +435,15 @@ async def test_offering_goes_on_after_a_failure(line: Line, monkeypatch: pytest.
     with pytest.raises(asyncio.CancelledError):
         await line.offers.keep_up()
     assert pauses == [PAUSE_SECONDS]
+
+
+@pytest.mark.parametrize("party", [5, 100])
+async def test_nobody_waits_for_what_never_comes(line: Line, party: int) -> None:
+    """A party that what a service needs has never places for is refused by name, and one that fits waits; what one party
+    takes whole takes any (W-1, H-2).
+    """
+    with pytest.raises(ValidationFailed) as refused:
+        await line.wait("dance", party=party)
+    assert [error["field"] for error in refused.value.details["errors"]] == ["partySize"]
+    fits = [await line.wait("dance", party=4), await line.wait("talk", party=party)]
+    assert await line.states(*fits) == ["waiting", "waiting"]

@@ -95,7 +95,7 @@ async def wait(tx: Transaction, wanted: Wanted, guest: Guest) -> WaitlistRequest
     """Put somebody on the waitlist; the same request when the same contact wants the same again.
 
     Raises UnknownService, UnknownSchedule, PaymentsUnavailable, ScheduleStarted, ValidationFailed for a window that is
-    over and for a party that no schedule of this size takes.
+    over and for a party that the schedule, or what the service needs, never has places for.
     """
     await _check(tx, wanted)
     keys = await tx.keys()
@@ -256,6 +256,8 @@ async def _check(tx: Transaction, wanted: Wanted) -> None:
         raise UnknownService
     if rows[0]["cannot_be_paid"]:
         raise PaymentsUnavailable
+    if rows[0]["largest"] is not None and wanted.party_size > rows[0]["largest"]:
+        raise ValidationFailed.at("partySize", "is more than the service ever has places")
     if not await tx.value(_SQL["is_to_come"], {"at": wanted.end}):
         raise ValidationFailed.at("to", "is over")
 

@@ -1,7 +1,13 @@
 -- The waitlist: who waits for a service within a window, or for places of a schedule, and what they are offered.
 
 -- name: service_waited_for
-select s.payment_policy = 'prepay' and s.price_minor > 0
+-- `largest` is the party that fits when nobody else comes; null: any, since nothing of it is taken by places.
+select (select min(need.capacity)
+          from (select max(r.capacity) as capacity from service_resources n
+                  join resources r on r.business_id = n.business_id and r.id = n.resource_id and r.active
+                 where n.business_id = s.business_id and n.service_id = s.id group by n.requirement) need
+         where need.capacity > 1) as largest,
+       s.payment_policy = 'prepay' and s.price_minor > 0
        and not exists (select from payment_accounts a where a.business_id = s.business_id and a.active) as cannot_be_paid
   from services s
  where s.business_id = %(business_id)s and s.id = %(id)s and s.active;
