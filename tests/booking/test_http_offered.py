@@ -100,6 +100,23 @@ async def test_how_a_request_stands(http: httpx.AsyncClient, line: Line) -> None
     assert await standing(http, made) == shown | accepted
 
 
+async def test_an_accepted_offer_is_cancelled_as_an_appointment(http: httpx.AsyncClient, line: Line) -> None:
+    """Whoever leaves the waitlist when they have accepted is told which appointment to cancel, and keeps it; the page shows
+    them that they have it (W-1).
+    """
+    made = await wait(http, line)
+    await line.turn()
+    booking_id = await line.booking_of(id_of(made))
+    await line.accept(id_of(made))
+    gone = await http.delete(f"{PATH}/{made['waitlistId']}", headers=proof(made))
+    told = problem(gone, 409, "not_changeable")
+    assert told["details"] == {"status": "confirmed", "appointmentId": str(booking_id)}
+    left = await http.post(f"{await page_path(line, made)}?lang=en", data={"token": made["token"]})
+    assert left.status_code == 200
+    assert TEXTS["en"]["offer_accepted"] in unescape(left.text)
+    assert (await line.practice.read(booking_id)).state == "confirmed"
+
+
 async def test_how_a_request_stands_is_for_whoever_has_its_token(http: httpx.AsyncClient, line: Line) -> None:
     """Without its token, with that of another, or under another business, nobody reads a request (W-1, H-4)."""
     made, other = await wait(http, line), await wait(http, line)

@@ -11,6 +11,7 @@ from booking.opened import HOUR_SECONDS, START
 from booking.waiting import Line, fill, open_line
 from calendars.watched import connect, disconnect
 from holdfast.booking import personal
+from holdfast.booking.errors import NotChangeable
 from holdfast.booking.offers import PAUSE_SECONDS, Offers
 from holdfast.booking.unpaid import end_unpaid
 from holdfast.catalog.resources import set_capacity
@@ -85,13 +86,23 @@ async def test_opting_out_gives_the_offer_to_the_next(line: Line) -> None:
 
 
 async def test_opting_out_too_late_cancels_nothing(line: Line) -> None:
-    """Whoever has accepted an offer and then opts out keeps the appointment, which is cancelled as any other (W-1)."""
+    """Whoever has accepted an offer and then opts out keeps the appointment and is told to cancel it; when that is done,
+    there is nothing left to opt out of (W-1).
+    """
     waits = await line.wait()
     await line.turn()
-    await line.accept(waits)
     booking = await line.booking_of(waits)
-    await line.withdraw(waits)
+    await line.accept(waits)
+    # Whether the worker has come by since or not.
+    for _ in range(2):
+        with pytest.raises(NotChangeable, match="cancel the appointment instead") as refused:
+            await line.withdraw(waits)
+        assert refused.value.details == {"status": "confirmed", "appointmentId": booking}
+        assert await line.states(waits) == ["accepted"]
+        await line.turn()
     assert (await line.practice.read(booking)).state == "confirmed"
+    await line.practice.cancel(booking)
+    await line.withdraw(waits)
     assert await line.stored(waits) == "accepted"
 
 

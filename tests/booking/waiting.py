@@ -107,6 +107,7 @@ class Line:
 
     async def clear(self) -> None:
         """Let nobody wait any more, so that no later look at the database finds offers that nobody has settled."""
+        await self.run(waitlist.settle)
         for request in await self.rows("select id from waitlist_requests where state in ('waiting', 'offered')"):
             await self.withdraw(request["id"])
 

@@ -25,6 +25,7 @@ from holdfast.booking.errors import (
     UnknownSchedule,
     UnknownService,
 )
+from holdfast.booking.states import CANCELLABLE
 from holdfast.kernel.audit import emit
 from holdfast.kernel.database import Row, Transaction
 from holdfast.kernel.errors import NotFound, ValidationFailed
@@ -128,16 +129,24 @@ async def wait(tx: Transaction, wanted: Wanted, guest: Guest) -> WaitlistRequest
 async def withdraw(tx: Transaction, request_id: UUID) -> None:
     """Take somebody from the waitlist, and what they were offered from them.
 
-    Nothing happens to a request that has ended, or whose offer is an appointment by now. Raises NotFound.
+    Nothing happens to a request that has ended, also with the appointment that it came to. Raises NotFound,
+    NotChangeable for one whose offer is an appointment that can be cancelled.
     """
     named = {"business_id": tx.business_id, "id": request_id}
     rows = await tx.rows(_SQL["lock_request"], named)
     if not rows:
         raise NotFound
-    if rows[0]["state"] == RequestState.OFFERED:
+    if rows[0]["state"] in (RequestState.OFFERED, RequestState.ACCEPTED):
+        booking_id = rows[0]["offered_booking_id"]
         try:
-            await _give_back(tx, rows[0]["offered_booking_id"])
-        except NotChangeable:
+            await _give_back(tx, booking_id)
+        except NotChangeable as taken:
+            status = taken.details["status"]
+            if status in CANCELLABLE:
+                raise NotChangeable(
+                    "What you were offered is your appointment by now; cancel the appointment instead",
+                    details={"status": status, "appointmentId": booking_id},
+                ) from None
             await settle(tx, request_id)
     await tx.run(_SQL["withdraw"], named)
 

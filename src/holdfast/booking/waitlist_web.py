@@ -175,10 +175,18 @@ async def read_request(request: Call, waitlist_id: FromPath[str]) -> Response[by
 @delete(
     "/api/public/booking/waitlist/{waitlist_id:str}",
     status_code=204,
-    opt=documented(query=("businessId",), headers=("Booking-Token",), security="BookingToken"),
+    opt=documented(
+        query=("businessId",),
+        headers=("Booking-Token",),
+        refusals={409: "What was offered is an appointment by now (`details.appointmentId`): cancel that."},
+        security="BookingToken",
+    ),
 )
 async def leave_waitlist(request: Call, waitlist_id: FromPath[str]) -> None:
-    """Leave the waitlist, by the token of the request; what it was offered goes to the next in line."""
+    """Leave the waitlist, by the token of the request; what it was offered goes to the next in line.
+
+    Whoever has accepted an offer cancels the appointment instead.
+    """
     business_id, request_id = await _proven(request, waitlist_id)
     await desk_of(request).database.run(business_id, lambda tx: waitlist.withdraw(tx, request_id))
 

@@ -3,6 +3,7 @@
 Its address has the token of the request, as the link of an offer does; opening it changes nothing.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ from holdfast.availability.snapshots import Snapshot
 from holdfast.booking import bookings, waitlist
 from holdfast.booking.admission import queries
 from holdfast.booking.bookings import Booking
+from holdfast.booking.errors import NotChangeable
 from holdfast.booking.pages.opening import PROBLEMS, Call, desk_of, open_page
 from holdfast.booking.pages.rendering import Page, render
 from holdfast.booking.pages.texts import TEXTS
@@ -46,7 +48,9 @@ async def leave(request: Call, business: FromPath[str], waitlist_id: FromPath[st
     request_id = _proven(request, snapshot, waitlist_id, token)
 
     async def work(tx: Transaction) -> Response[Any]:
-        await waitlist.withdraw(tx, request_id)
+        # What was taken meanwhile stays, and is shown.
+        with suppress(NotChangeable):
+            await waitlist.withdraw(tx, request_id)
         return await _shown(tx, page, snapshot, request_id, token)
 
     return await desk_of(request).database.run(snapshot.business.id, work)
