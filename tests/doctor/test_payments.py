@@ -18,9 +18,10 @@ from holdfast.kernel.audit import CONSOLE
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.embedded import EmbeddedPostgres
 from holdfast.payments import accounts
-from holdfast.payments.ledger import Confirmation, record_payment, record_webhook_event
+from holdfast.payments.ledger import Confirmation, record_payment
 from holdfast.payments.port import AccountFacts, ProviderName
 from holdfast.payments.settings import PaymentSettings
+from payments.telling import write_event
 from payments.yookassa.fake import FakeYooKassa, fake_yookassa
 
 
@@ -149,7 +150,7 @@ async def test_a_provider_that_was_never_heard_is_told(surgery: Surgery) -> None
     assert (told.level, "never told" in told.message) == ("warning", True)
 
     async def hear(tx: Transaction) -> UUID:
-        return await record_webhook_event(
+        return await write_event(
             tx,
             provider=ProviderName.YOOKASSA,
             event_id="payment.canceled:2d1",

@@ -29,6 +29,30 @@ YOOKASSA = "185.71.76.9"
 Row = dict[str, Any]
 
 
+async def write_event(
+    tx: Transaction, *, provider: ProviderName, event_id: str, kind: str, object_id: str, body: str
+) -> UUID:
+    """Write down what a provider has told as the inbox keeps it, under an id of its own; return that.
+
+    Raises DuplicateWebhookEvent when it was written down before.
+    """
+    entry_id = new_id()
+    await tx.run(
+        "insert into webhook_events (business_id, id, provider, event_id, type, object_id, body)"
+        " values (%(business_id)s, %(id)s, %(provider)s, %(event_id)s, %(type)s, %(object_id)s, %(body)s)",
+        {
+            "business_id": tx.business_id,
+            "id": entry_id,
+            "provider": provider,
+            "event_id": event_id,
+            "type": kind,
+            "object_id": object_id,
+            "body": (await tx.keys()).seal("webhook_events.body", entry_id, body),
+        },
+    )
+    return entry_id
+
+
 async def add_account(
     database: Database,
     business_id: UUID,

@@ -18,11 +18,11 @@ from holdfast.identity.permissions import Role
 from holdfast.kernel.database import Database
 from holdfast.kernel.ids import new_id
 from holdfast.payments import tasks
-from holdfast.payments.ledger import record_webhook_event
 from holdfast.payments.port import ProviderName
 from holdfast.payments.settings import PaymentSettings
 from leaks.capture import RUN
 from payments.stripe.fake import FakeStripe
+from payments.telling import write_event
 from payments.yookassa.fake import FakeYooKassa, fake_yookassa
 
 PATH = "/api/admin/integrations/payments"
@@ -144,7 +144,7 @@ async def test_the_list_tells_how_accounts_are(owned: Owned, database: Database)
     )
     for name in ("evt_1", "evt_2"):
         told = {"event_id": name, "kind": "payment_intent.succeeded", "object_id": name, "body": "{}"}
-        await database.run(business, partial(record_webhook_event, provider=ProviderName.STRIPE, **told))
+        await database.run(business, partial(write_event, provider=ProviderName.STRIPE, **told))
     # Nobody acts upon them here.
     owned.tenant.sql("update webhook_events set processed_at = now() where business_id = %s", business)
     listed = (await owned.done("GET"))["accounts"]

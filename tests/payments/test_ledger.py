@@ -10,9 +10,10 @@ import pytest_asyncio
 from booking.opened import Practice, open_practice
 from holdfast.kernel.database import Database, Transaction
 from holdfast.payments.errors import DuplicatePayment, DuplicatePaymentKey, DuplicateWebhookEvent
-from holdfast.payments.ledger import Confirmation, record_payment, record_webhook_event
+from holdfast.payments.ledger import Confirmation, record_payment
 from holdfast.payments.port import ProviderName
 from payments.paying import connect_account
+from payments.telling import write_event
 
 BODY = '{"event": "payment.succeeded", "card": "4111"}'
 
@@ -116,7 +117,7 @@ async def test_an_event_of_a_provider_is_written_down_once(database: Database, p
     async def hear(event_id: str) -> UUID:
         return await database.run(
             practice.business_id,
-            lambda tx: record_webhook_event(
+            lambda tx: write_event(
                 tx,
                 provider=ProviderName.STRIPE,
                 event_id=event_id,

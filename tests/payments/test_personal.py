@@ -21,11 +21,11 @@ from holdfast.payments.ledger import (
     confirmation_of,
     find_payment,
     record_payment,
-    record_webhook_event,
 )
 from holdfast.payments.port import AccountFacts, ProviderName
 from holdfast.people import requests
 from payments.paying import PRICE_MINOR, Paying
+from payments.telling import write_event
 
 OWNER = Actor.staff(new_id())
 ADDRESS = "https://pay.example.org/checkout?orderId=dolerite"
@@ -82,7 +82,7 @@ class Payer:
                 ),
             )
             for kind, remote in (("payment.succeeded", "p"), ("refund.succeeded", "r"), ("payment.canceled", "p")):
-                self.events[kind] = await record_webhook_event(
+                self.events[kind] = await write_event(
                     tx,
                     provider=ProviderName.YOOKASSA,
                     event_id=f"{kind}:{self.remote}",

@@ -12,10 +12,10 @@ from holdfast.booking import bookings
 from holdfast.identity.permissions import Role
 from holdfast.kernel.audit import CONSOLE
 from holdfast.kernel.database import Transaction
-from holdfast.payments.ledger import record_webhook_event
 from holdfast.payments.port import ProviderName
 from payments.paying import PRICE_MINOR
 from payments.staffed import Staffed, staffed
+from payments.telling import write_event
 from payments.yookassa.fake import FakeYooKassa, fake_yookassa
 
 
@@ -36,7 +36,7 @@ async def test_staff_see_payments_with_all_that_belongs_to_them(staff: Staffed) 
     told = {"provider": ProviderName.YOOKASSA, "event_id": "one", "kind": "payment.succeeded", "body": "{}"}
     for remote in (str(payment.provider_payment_id), "of another payment"):
         async with staff.till.database.transaction(staff.till.business_id) as tx:
-            await record_webhook_event(tx, **told | {"event_id": remote}, object_id=remote)  # type: ignore[arg-type]
+            await write_event(tx, **told | {"event_id": remote}, object_id=remote)  # type: ignore[arg-type]
     other = await staff.till.begin(start=START + HOUR_SECONDS)
 
     page = await staff.got("/api/admin/payments?limit=1")

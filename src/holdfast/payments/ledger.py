@@ -1,4 +1,4 @@
-"""The book of payments: attempts to pay, and what providers have told, each written down once (P-7, P-8, D-4)."""
+"""The book of payments: each attempt to pay is written down once (P-7, P-8, D-4)."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,7 +20,6 @@ from holdfast.payments.states import PaymentState
 
 statements = load(__package__)
 
-_BODY = "webhook_events.body"
 _CONFIRMATION = "payments.confirmation"
 
 
@@ -294,27 +293,6 @@ async def wish_of(tx: Transaction, payment: Payment) -> Wish:
         return_url=asked.return_url,
         locale=asked.locale,
     )
-
-
-async def record_webhook_event(
-    tx: Transaction, *, provider: ProviderName, event_id: str, kind: str, object_id: str, body: str
-) -> UUID:
-    """Write down what a provider tells, its body sealed, before it is answered; return the id of the entry.
-
-    Raises DuplicateWebhookEvent when it was written down before.
-    """
-    entry_id = new_id()
-    values = {
-        "business_id": tx.business_id,
-        "id": entry_id,
-        "provider": provider,
-        "event_id": event_id,
-        "type": kind,
-        "object_id": object_id,
-        "body": (await tx.keys()).seal(_BODY, entry_id, body),
-    }
-    await tx.run(statements["add_webhook_event"], values)
-    return entry_id
 
 
 async def _sealed(tx: Transaction, payment_id: UUID, confirmation: Confirmation) -> bytes:

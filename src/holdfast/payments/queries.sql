@@ -112,9 +112,5 @@ update payments p
 -- name: payments_due
 select business_id, id, is_refund from money_due(%(limit)s::integer, %(of_one)s::integer);
 
--- name: add_webhook_event
-insert into webhook_events (business_id, id, provider, event_id, type, object_id, body)
-values (%(business_id)s, %(id)s, %(provider)s, %(event_id)s, %(type)s, %(object_id)s, %(body)s);
-
 -- name: payment_figures
 select figure, provider, state, value from payment_figures();
