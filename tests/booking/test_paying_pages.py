@@ -278,6 +278,37 @@ async def test_what_goes_back_is_said_at_once(visitor: Visitor, percent: int, wo
     assert "€0.01 is to go back to you" in refused
 
 
+@pytest.mark.parametrize(
+    ("language", "hours", "before", "after"),
+    [
+        ("en", 24, "If you cancel now, €5,000.50 goes back to you.", "€5,000.50 is on its way back to you."),
+        ("en", 900, TEXTS["en"]["refund_now_none"], TEXTS["en"]["refund_none"]),
+        ("ru", 24, "Если отменить запись сейчас, вам вернётся 5 000,50 €.", "Вам возвращается 5 000,50 €."),
+        ("ru", 900, TEXTS["ru"]["refund_now_none"], TEXTS["ru"]["refund_none"]),
+    ],
+)
+async def test_what_a_cancellation_gives_back_is_said_before_it(
+    visitor: Visitor, language: str, hours: int, before: str, after: str
+) -> None:
+    """Whoever has paid reads before they cancel what goes back by that, and afterwards that it does, also when it is nothing;
+    the address of the form leads there too (P-6, U-4).
+    """
+    more = {"payment_policy": "prepay", "price_minor": 500_050, "refund_terms": [Term(hours, 100)]}
+    await visitor.practice.add_service("talk", ["ana"], **more)
+    booking_id = await visitor.committed()
+    await visitor.change(lambda tx: paid(tx, booking_id))
+    await visitor.change(lambda tx: confirm_paid(tx, booking_id))
+    visitor.till.status = "succeeded"
+    assert before in said(await visitor.back(booking_id, f"?lang={language}"))
+    await visitor.change(lambda tx: bookings.cancel(tx, booking_id, expected_version=None, reason=None))
+    led = await visitor.http.get(f"/{visitor.slug}/booking/slot/held/{booking_id}?lang={language}")
+    assert (led.status_code, led.headers["location"].partition("?")[0].rpartition("/")[2]) == (303, str(booking_id))
+    page = said(await visitor.http.get(led.headers["location"]))
+    assert TEXTS[language]["cancelled"] in page
+    assert after in page
+    assert before not in page
+
+
 async def test_what_was_cancelled_meanwhile(visitor: Visitor) -> None:
     """Whoever comes back to a booking that was cancelled sees that, and what goes back (B-17)."""
     booking_id = await visitor.committed()

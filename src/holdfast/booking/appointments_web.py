@@ -9,7 +9,7 @@ from litestar import Response, get, patch, post
 from litestar.params import FromPath
 
 from holdfast.booking import bookings, views
-from holdfast.booking.bookings import Booking, check_changeable
+from holdfast.booking.bookings import Booking, back_if_cancelled
 from holdfast.booking.calls import (
     Call,
     client_appointment,
@@ -21,17 +21,14 @@ from holdfast.booking.calls import (
 )
 from holdfast.booking.changes import cancel_appointment, once, reschedule
 from holdfast.booking.contacts import Contact, change_contact, person_of
-from holdfast.booking.giving_back import amount_of, percent_of
 from holdfast.booking.history import told_in_words
 from holdfast.booking.notes import put_note
 from holdfast.booking.payment_views import RefundView
-from holdfast.booking.states import CANCELLABLE
 from holdfast.identity.guards import Needs, staff_or_none
 from holdfast.identity.permissions import Permission
 from holdfast.kernel.audit import CLIENT, Actor
-from holdfast.kernel.database import Database
 from holdfast.kernel.documents import documented
-from holdfast.kernel.errors import Forbidden, UserError, ValidationFailed
+from holdfast.kernel.errors import Forbidden, ValidationFailed
 from holdfast.kernel.http import decode, json_response
 
 
@@ -168,19 +165,10 @@ async def _appointment(request: Call, booking: Booking) -> Response[bytes]:
     database = desk_of(request).database
     person = person_of(await database.keys(booking.business_id), booking)
     view = views.AppointmentView if staff_or_none(request) is None else views.StaffAppointmentView
-    goes_back = await _goes_back(database, booking)
+    goes_back = None
+    if booking.due_minor is not None:
+        async with database.transaction(booking.business_id) as tx:
+            back = await back_if_cancelled(tx, booking)
+        if back is not None:
+            goes_back = RefundView(percent=back[0], amount_minor=back[1], currency=booking.currency)
     return json_response(view.of(booking, person, goes_back), headers={"ETag": f'"{booking.version}"'})
-
-
-async def _goes_back(database: Database, booking: Booking) -> RefundView | None:
-    """Return what its client would get back now; None where nothing was due, or it is too late to cancel."""
-    try:
-        check_changeable(booking, None, CLIENT, states=CANCELLABLE)
-    except UserError:
-        return None
-    percent = percent_of(booking, CLIENT)
-    if percent is None:
-        return None
-    async with database.transaction(booking.business_id) as tx:
-        minor = await amount_of(tx, booking, percent)
-    return RefundView(percent=percent, amount_minor=minor, currency=booking.currency)

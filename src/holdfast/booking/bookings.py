@@ -25,6 +25,7 @@ from holdfast.booking.giving_back import amount_of, percent_of
 from holdfast.booking.states import CANCELLABLE, UNCOMMITTED, BookingState
 from holdfast.kernel.audit import CLIENT, Actor, seal_reason
 from holdfast.kernel.database import Transaction
+from holdfast.kernel.errors import UserError
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +308,19 @@ def check_changeable(
     is_binding = with_notice and booking.state == BookingState.CONFIRMED
     if is_binding and actor.is_client and booking.now >= until:
         raise CancellationClosed(details={"until": until})
+
+
+async def back_if_cancelled(tx: Transaction, booking: Booking) -> tuple[int, int] | None:
+    """Return the percent and the amount that its client would get back now, by cancelling it.
+
+    The amount in minor units; None where nothing was due, or a client cannot cancel it any more.
+    """
+    try:
+        check_changeable(booking, None, CLIENT, states=CANCELLABLE)
+    except UserError:
+        return None
+    percent = percent_of(booking, CLIENT)
+    return None if percent is None else (percent, await amount_of(tx, booking, percent))
 
 
 async def lock_reservation(tx: Transaction, booking_id: UUID) -> Booking:

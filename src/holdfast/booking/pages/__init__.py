@@ -215,6 +215,9 @@ def _shown(
         return Redirect(page.link(f"/booking/slot/paid/{booking.id}"), status_code=303)
     if booking.status in UNCOMMITTED and what["service"] is not None:
         return render(page, "expired.html", 410, booking=booking, wanted=wanted, typed=typed, key=new_id(), **what)
+    if booking.due_minor and booking.was_committed:
+        # What goes back of the money is told where it was paid.
+        return Redirect(page.link(f"/booking/slot/paid/{booking.id}"), status_code=303)
     if booking.status not in LIVE:
         raise ReservationNotFoundOrExpired.gone()
     # The token is shown to whoever confirms, not to whoever has the address.

@@ -134,7 +134,9 @@ async def _shown(
 ) -> Response[Any]:
     what = await _what(request, snapshot, booking) | {"booking": booking, "payable": payable}
     if booking.status in {BookingState.CONFIRMED, BookingState.COMPLETED, BookingState.NO_SHOW}:
-        return render(page, "confirmed.html", token=token, **what)
+        async with desk_of(request).database.transaction(snapshot.business.id) as tx:
+            back = await bookings.back_if_cancelled(tx, booking)
+        return render(page, "confirmed.html", token=token, back=back, **what)
     # The window is over by the clock, whether or not the sweeper has come by.
     waits = booking.status is BookingState.PENDING_PAYMENT
     if not waits or (booking.expires_at is not None and booking.expires_at <= booking.now):
