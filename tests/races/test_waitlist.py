@@ -23,7 +23,7 @@ from holdfast.availability.slots import free_slots
 from holdfast.booking.admission import Answer, queries
 from holdfast.booking.alternatives import occupation_of
 from holdfast.booking.contacts import Guest
-from holdfast.booking.errors import AlreadyCancelled, CapacityExceeded, SlotConflict
+from holdfast.booking.errors import AlreadyCancelled, CapacityExceeded, NotChangeable, SlotConflict
 from holdfast.booking.offers import Offers
 from holdfast.booking.waitlist import WaitlistRequest
 from holdfast.catalog.errors import CapacityBelowPeak
@@ -238,8 +238,10 @@ class Life:
 
     async def opt_out(self, number: int, _: int) -> None:
         """Somebody does not want to wait any more."""
-        if self.waits:
-            await self.line.withdraw(self.waits[number % len(self.waits)])
+        # Whoever has taken an offer is told to cancel the appointment.
+        with suppress(NotChangeable):
+            if self.waits:
+                await self.line.withdraw(self.waits[number % len(self.waits)])
 
     async def resize(self, number: int, _: int) -> None:
         """The hall gets more places or fewer."""

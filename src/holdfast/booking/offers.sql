@@ -51,7 +51,9 @@ select r.id, r.service_id, r.schedule_id, r.party_size, r.timezone,
   from unnest(%(services)s::uuid[], %(parties)s::integer[], %(starts)s::text[]) free (service_id, party_size, starts)
   join waitlist_requests r
     on r.business_id = %(business_id)s and r.service_id = free.service_id and r.party_size = free.party_size
- where r.state = 'waiting' and r.wanted && free.starts::tstzmultirange
+ where r.state = 'waiting'
+   and exists (select from unnest(free.starts::tstzmultirange) as slots (span)
+                where lower(slots.span) >= lower(r.wanted) and lower(slots.span) < upper(r.wanted))
  order by r.created_at, r.id limit 1
    for update of r;
 
