@@ -29,6 +29,7 @@ from holdfast.booking.waitlist import WaitlistRequest
 from holdfast.catalog.errors import CapacityBelowPeak
 from holdfast.catalog.resources import set_capacity
 from holdfast.kernel.database import Transaction
+from holdfast.kernel.errors import ValidationFailed
 
 HOURS = 3
 PLACES = 3
@@ -187,8 +188,10 @@ class Life:
             wish = {"service": "talk", "start": start, "hours": 1 + other % 2}
         elif kind == 1:
             wish = {"service": "dance", "start": start, "party": party}
-        self.waits.append(await self.line.wait(**wish))
-        self.wishes[self.waits[-1]] = wish
+        # The hall may have got too small for the party, who is told so.
+        with suppress(ValidationFailed):
+            self.waits.append(await self.line.wait(**wish))
+            self.wishes[self.waits[-1]] = wish
 
     async def reserve(self, number: int, other: int) -> None:
         """The public takes a place, and perhaps books it."""
@@ -234,7 +237,8 @@ class Life:
         for request in await self._offered(number):
             await self.line.run_out(request)
             if number % 2:
-                await self.line.wait(**self.wishes[request], email=self.line.emails[request])
+                with suppress(ValidationFailed):
+                    await self.line.wait(**self.wishes[request], email=self.line.emails[request])
 
     async def opt_out(self, number: int, _: int) -> None:
         """Somebody does not want to wait any more."""
