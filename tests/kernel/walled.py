@@ -39,6 +39,15 @@ begin
     loop
         execute format('alter domain %s drop constraint %I', it.owner, it.name);
     end loop;
+    -- Where a tenant has one row of a kind, a second one would be refused for that.
+    for it in select i.indexrelid::regclass as name from pg_index i
+                join pg_class t on t.oid = i.indrelid
+                join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+               where t.relnamespace = 'public'::regnamespace and i.indisunique and not i.indisprimary
+                 and i.indnkeyatts = 1 and a.attname = 'business_id'
+    loop
+        execute format('drop index %s', it.name);
+    end loop;
 end $$
 """
 # What would stand between tenants beside the wall.
