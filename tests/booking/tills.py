@@ -25,7 +25,7 @@ class ScriptedTill:
     came_from: str | None = None
     payments: dict[UUID, UUID] = field(default_factory=dict)
 
-    async def open(self, business_id: UUID, booking_id: UUID, *, base_url: str | None = None) -> Payable:
+    async def open(self, business_id: UUID, booking_id: UUID, *, base_url: str) -> Payable:
         """Return the payment of a booking that awaits one; always the same."""
         self.opened.append(booking_id)
         self.came_from = base_url

@@ -31,7 +31,7 @@ from holdfast.payments.refunds import give_goodwill, retry
 from holdfast.payments.settlement import settle
 from holdfast.payments.states import PaymentState, RefundState
 from holdfast.payments.till import PaymentTill
-from holdfast.payments.upkeep import settle_due
+from holdfast.payments.upkeep import due_now, settle_one
 from payments.counterparts import Counterpart, Message, Returned, Taken
 
 SLOTS = 3
@@ -222,7 +222,7 @@ class World:
         async def job(database: Database, providers: Providers) -> None:
             till = PaymentTill(database, providers, "https://practice.test")
             with suppress(UserError):
-                await till.open(self.business_id, booking_id)
+                await till.open(self.business_id, booking_id, base_url="https://practice.test")
 
         return job
 
@@ -246,7 +246,8 @@ class World:
     @staticmethod
     async def settle_due(database: Database, providers: Providers) -> None:
         """Settle what is due."""
-        await settle_due(database, providers)
+        for due in await due_now(database):
+            await settle_one(database, providers, due)
 
     @staticmethod
     async def reconcile(database: Database, providers: Providers) -> None:

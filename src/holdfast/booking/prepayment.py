@@ -37,7 +37,7 @@ class Payable:
 class Till(Protocol):
     """Takes the money for bookings that have to be paid before they are confirmed."""
 
-    async def open(self, business_id: UUID, booking_id: UUID, *, base_url: str | None = None) -> Payable:
+    async def open(self, business_id: UUID, booking_id: UUID, *, base_url: str) -> Payable:
         """Return how a booking that awaits its payment is paid; the payment that is open, or else a new attempt.
 
         `base_url` is this server as the client has called it: where the client comes back to when the settings name no
@@ -53,9 +53,7 @@ class Till(Protocol):
         """
 
 
-async def open_payment(
-    till: Till | None, business_id: UUID, answer: CommitAnswer, base_url: str | None = None
-) -> Payable | None:
+async def open_payment(till: Till | None, business_id: UUID, answer: CommitAnswer, base_url: str) -> Payable | None:
     """Return how what was committed is paid, to whoever it is for; None for anybody else, and when nothing is due.
 
     Repeated it is the same payment, or a new attempt after one that has failed. None also where the business has ceased

@@ -1,6 +1,7 @@
 """The waitlist over HTTP: whoever finds nothing asks to be told, and staff see who waits."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -53,8 +54,8 @@ class OfferView(msgspec.Struct, rename="camel"):
     expires_at: Instant
 
 
-class StandingView(msgspec.Struct, rename="camel", kw_only=True):
-    """How a request stands, to whoever has its token; `appointmentId` is what became of an offer that was accepted."""
+class _RequestShown(msgspec.Struct, rename="camel", kw_only=True):
+    """What everybody is shown of a request who may see it."""
 
     waitlist_id: UUID
     status: RequestState
@@ -67,63 +68,36 @@ class StandingView(msgspec.Struct, rename="camel", kw_only=True):
     offer: OfferView | None
     appointment_id: UUID | None
 
+
+class StandingView(_RequestShown, rename="camel", kw_only=True):
+    """How a request stands, to whoever has its token; `appointmentId` is what became of an offer that was accepted."""
+
     @classmethod
     def of(cls, request: WaitlistRequest) -> "StandingView":
         """Return a request without its contact."""
-        wanted = request.wanted
-        return cls(
-            waitlist_id=request.id,
-            status=request.status,
-            service_id=wanted.service_id,
-            schedule_id=wanted.schedule_id,
-            start=wanted.start,
-            end=wanted.end,
-            party_size=wanted.party_size,
-            created_at=request.created_at,
-            offer=_offer_view(request),
-            appointment_id=_appointment_of(request),
-        )
+        return cls(**_shown(request))
 
 
-class RequestView(msgspec.Struct, rename="camel", kw_only=True):
+class RequestView(_RequestShown, rename="camel", kw_only=True):
     """Who waits for what, as staff see it."""
 
-    waitlist_id: UUID
-    status: RequestState
-    service_id: UUID | None
-    schedule_id: UUID | None
-    start: Instant | None = msgspec.field(name="from")
-    end: Instant | None = msgspec.field(name="to")
-    party_size: int
     guest_email: str
     guest_phone: str | None
     guest_name: str | None
     timezone: str | None
     locale: str | None
-    created_at: Instant
-    offer: OfferView | None
-    appointment_id: UUID | None
 
     @classmethod
     def of(cls, request: WaitlistRequest) -> "RequestView":
         """Return a request as staff see it."""
-        wanted, guest = request.wanted, request.guest
+        guest = request.guest
         return cls(
-            waitlist_id=request.id,
-            status=request.status,
-            service_id=wanted.service_id,
-            schedule_id=wanted.schedule_id,
-            start=wanted.start,
-            end=wanted.end,
-            party_size=wanted.party_size,
             guest_email=guest.email,
             guest_phone=guest.phone,
             guest_name=guest.name,
             timezone=guest.timezone,
             locale=guest.locale,
-            created_at=request.created_at,
-            offer=_offer_view(request),
-            appointment_id=_appointment_of(request),
+            **_shown(request),
         )
 
 
@@ -241,6 +215,22 @@ async def _proven(request: Call, text: str) -> tuple[UUID, UUID]:
     if not desk_of(request).tokens.proves_request(token, business_id, request_id):
         raise AuthenticationRequired
     return business_id, request_id
+
+
+def _shown(request: WaitlistRequest) -> dict[str, Any]:
+    wanted = request.wanted
+    return {
+        "waitlist_id": request.id,
+        "status": request.status,
+        "service_id": wanted.service_id,
+        "schedule_id": wanted.schedule_id,
+        "start": wanted.start,
+        "end": wanted.end,
+        "party_size": wanted.party_size,
+        "created_at": request.created_at,
+        "offer": _offer_view(request),
+        "appointment_id": _appointment_of(request),
+    }
 
 
 def _offer_view(request: WaitlistRequest) -> OfferView | None:

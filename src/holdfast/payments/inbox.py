@@ -24,11 +24,11 @@ from holdfast.kernel.attention import Severity
 from holdfast.kernel.audit import CONSOLE, record
 from holdfast.kernel.database import Database, Transaction, is_away
 from holdfast.kernel.errors import NotFound
-from holdfast.kernel.patience import after_failure
 from holdfast.kernel.sql import load
 from holdfast.payments.accounts import Account, accounts_of
 from holdfast.payments.comparison import Books, Finding, compare_payments, compare_refunds
-from holdfast.payments.port import NoSuchObject, Provider, ProviderError, ProviderName, Unknown
+from holdfast.payments.failures import seconds_after
+from holdfast.payments.port import NoSuchObject, Provider, ProviderError, ProviderName
 from holdfast.payments.providers import Providers
 from holdfast.payments.tasks import EVENT_UNPROCESSED
 
@@ -280,7 +280,7 @@ async def _compared(books: Books, provider: Provider, event: dict[str, Any]) -> 
 
 async def _fail(tx: Transaction, event: dict[str, Any], failure: ProviderError | None, *, is_old: bool) -> None:
     code = NO_SUCH_OBJECT if failure is None else failure.code
-    seconds = after_failure(event["failures"] + 1, failure.retry_after if isinstance(failure, Unknown) else None)
+    seconds = seconds_after(failure, event["failures"] + 1)
     values = {"business_id": tx.business_id, "id": event["id"], "error_code": code, "seconds": seconds}
     await tx.run(_SQL["fail_event"], values)
     log.warning("payment_event_failed", event_id=str(event["id"]), provider=event["provider"], code=code)

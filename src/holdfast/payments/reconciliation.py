@@ -16,15 +16,15 @@ from uuid import UUID
 
 import structlog
 
-from holdfast.kernel import attention, patience
-from holdfast.kernel.attention import Severity
+from holdfast.kernel import attention
 from holdfast.kernel.database import Database, Transaction, is_away
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.sql import load
 from holdfast.payments import tasks
 from holdfast.payments.accounts import Account, find_account
 from holdfast.payments.comparison import Books, Finding, compare_payments, compare_refunds
-from holdfast.payments.port import Provider, ProviderError, Unauthorized, Unknown
+from holdfast.payments.failures import seconds_after, tell_staff
+from holdfast.payments.port import Provider, ProviderError
 from holdfast.payments.providers import Providers
 
 log = structlog.get_logger(__name__)
@@ -242,18 +242,15 @@ async def _end(tx: Transaction, turn: _Turn, compared: Compared, *, moves_on: bo
 async def _break_off(turn: _Turn, compared: Compared, code: str, failure: Exception) -> None:
     """Try again later; what was mended until then is."""
     compared.error_code = code
-    asked = failure.retry_after if isinstance(failure, Unknown) else None
-    seconds = patience.after_failure(turn.failures + 1, asked)
+    seconds = seconds_after(failure, turn.failures + 1)
 
     async def work(tx: Transaction) -> None:
         values = turn.values(error_code=code, mended=compared.mended, seconds=seconds)
         if not await tx.run(_SQL["break_off_comparison"], values):
             return
         # Nobody needs to mend one that takes no new payments, unless money has to go back: that tells of itself.
-        if isinstance(failure, Unauthorized) and turn.account.active:
-            await attention.raise_item(
-                tx, tasks.ACCOUNT_UNAUTHORIZED, turn.account.id, Severity.URGENT, provider=turn.account.provider
-            )
+        if turn.account.active:
+            await tell_staff(tx, failure, turn.account)
 
     log.warning("payments_not_compared", account_id=str(turn.account.id), error_code=code)
     await turn.database.run(turn.business_id, work)

@@ -12,12 +12,11 @@ from uuid import UUID
 import structlog
 
 from holdfast.kernel import attention
-from holdfast.kernel.attention import Severity
 from holdfast.kernel.database import Database, Transaction
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.patience import after_failure
 from holdfast.payments import refunds, tasks
 from holdfast.payments.accounts import Account, find_account
+from holdfast.payments.failures import code_of, seconds_after, tell_staff
 from holdfast.payments.keys import KEPT
 from holdfast.payments.ledger import Payment, call, find_payment
 from holdfast.payments.port import (
@@ -39,7 +38,6 @@ from holdfast.payments.states import RefundState
 log = structlog.get_logger(__name__)
 
 _LEASE_SECONDS = 60.0
-_UNAUTHORIZED_SECONDS = 60.0
 # A refund that the provider works at is asked after more and more seldom.
 _SOONEST_SECONDS, _LATEST_SECONDS = 10.0, 3_600.0
 
@@ -197,17 +195,12 @@ async def _let_go(turn: _Turn, seconds: float | None) -> None:
 
 async def _failed(turn: _Turn, failure: ProviderError | TimeoutError) -> None:
     """Try again later; staff hear of an account that is not let in."""
-    code = failure.code if isinstance(failure, ProviderError) else Unknown.code
-    asked = failure.retry_after if isinstance(failure, Unknown) else None
+    code = code_of(failure)
 
     async def note(tx: Transaction) -> None:
         _, refund = await turn.locked(tx)
-        seconds = after_failure(refund.failures + 1, asked)
-        if isinstance(failure, Unauthorized):
-            seconds = max(seconds, _UNAUTHORIZED_SECONDS)
-            provider = turn.account.provider
-            kind = tasks.ACCOUNT_UNAUTHORIZED
-            await attention.raise_item(tx, kind, turn.account.id, Severity.URGENT, provider=provider)
+        seconds = seconds_after(failure, refund.failures + 1)
+        await tell_staff(tx, failure, turn.account)
         await tx.run(statements["note_refund_failure"], turn.named(error_code=code, seconds=seconds))
         log.warning("refund_not_settled", refund_id=str(refund.id), error_code=code, failures=refund.failures + 1)
 

@@ -15,12 +15,11 @@ import structlog
 
 from holdfast.booking.admission import sweep
 from holdfast.kernel import attention
-from holdfast.kernel.attention import Severity
 from holdfast.kernel.database import Database, Transaction
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.patience import after_failure
 from holdfast.payments import following, tasks
 from holdfast.payments.accounts import Account, find_account
+from holdfast.payments.failures import code_of, seconds_after, tell_staff
 from holdfast.payments.following import Again, Next
 from holdfast.payments.keys import KEPT
 from holdfast.payments.ledger import Payment, call, find_payment, lock_booked, lock_payment, statements, wish_of
@@ -44,8 +43,6 @@ log = structlog.get_logger(__name__)
 LEASE_SECONDS = 60.0
 # Asking, capturing and confirming is three; whoever calls meanwhile has it done once more.
 _ROUNDS = 8
-# Nothing mends by itself so soon when the provider does not know us.
-_UNAUTHORIZED_SECONDS = 60.0
 # A provider that refuses to call off what is not paid yet is asked again, and ends it by itself within the hour.
 _CALL_OFF_SECONDS = 300.0
 
@@ -258,17 +255,12 @@ async def _let_go(turn: _Turn, seconds: float | None) -> bool:
 
 async def _failed(turn: _Turn, failure: ProviderError | TimeoutError) -> None:
     """Try again later; staff hear of an account that is not let in."""
-    code = failure.code if isinstance(failure, ProviderError) else Unknown.code
-    asked = failure.retry_after if isinstance(failure, Unknown) else None
+    code = code_of(failure)
 
     async def note(tx: Transaction) -> None:
         payment = await _locked(tx, turn)
-        seconds = after_failure(payment.failures + 1, asked)
-        if isinstance(failure, Unauthorized):
-            seconds = max(seconds, _UNAUTHORIZED_SECONDS)
-            provider = turn.account.provider
-            kind = tasks.ACCOUNT_UNAUTHORIZED
-            await attention.raise_item(tx, kind, turn.account.id, Severity.URGENT, provider=provider)
+        seconds = seconds_after(failure, payment.failures + 1)
+        await tell_staff(tx, failure, turn.account)
         await tx.run(statements["note_failure"], turn.named(error_code=code, seconds=seconds))
         log.warning("payment_not_settled", payment_id=str(payment.id), error_code=code, failures=payment.failures + 1)
 

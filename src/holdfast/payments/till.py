@@ -32,8 +32,6 @@ log = structlog.get_logger(__name__)
 _PATIENCE_SECONDS = 8.0
 # Whoever asks again sooner hears what was heard last.
 _ONCE_IN_SECONDS = 2.0
-# Where a client comes back to on a server whose address nobody has told.
-_NO_ADDRESS = "http://localhost"
 
 
 class PaymentTill:
@@ -46,14 +44,14 @@ class PaymentTill:
         self._public_url = public_url
         self._calls: set[asyncio.Task[None]] = set()
 
-    async def open(self, business_id: UUID, booking_id: UUID, *, base_url: str | None = None) -> Payable:
+    async def open(self, business_id: UUID, booking_id: UUID, *, base_url: str) -> Payable:
         """Return how a booking that awaits its payment is paid; the payment that is open, or else a new attempt.
 
         `base_url` is this server as the client has called it: where the client comes back to when the settings name no
         address. Never raises for a provider that does not answer. Raises PaymentsUnavailable when the business takes
         none, and NotChangeable for a booking that awaits no payment.
         """
-        base = (self._public_url or base_url or _NO_ADDRESS).rstrip("/")
+        base = (self._public_url or base_url).rstrip("/")
         payment = await self._database.run(business_id, lambda tx: _open(tx, booking_id, base))
         payable = await self._payable(business_id, payment.id)
         if payable.confirmation_url is None and payable.client_secret is None:

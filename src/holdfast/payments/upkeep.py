@@ -52,14 +52,6 @@ async def due_now(database: Database) -> list[Due]:
         return await tx.all(Due, statements["payments_due"], {"limit": _AT_ONCE * _OF_ONE, "of_one": _OF_ONE})
 
 
-async def settle_due(database: Database, providers: Providers) -> int:
-    """Settle what is due now, one after another; return how much that was."""
-    due = await due_now(database)
-    for one in due:
-        await _settle(database, providers, one)
-    return len(due)
-
-
 async def _keep_up(database: Database, providers: Providers) -> None:
     going: dict[Due, asyncio.Task[None]] = {}
     try:
@@ -67,7 +59,7 @@ async def _keep_up(database: Database, providers: Providers) -> None:
             for one in await _due(database):
                 of_its_business = sum(other.business_id == one.business_id for other in going)
                 if one not in going and len(going) < _AT_ONCE and of_its_business < _OF_ONE:
-                    going[one] = asyncio.create_task(_settle(database, providers, one))
+                    going[one] = asyncio.create_task(settle_one(database, providers, one))
             await asyncio.sleep(_SECONDS)
             going = {one: task for one, task in going.items() if not task.done()}
     finally:
@@ -84,7 +76,8 @@ async def _due(database: Database) -> list[Due]:
         return []
 
 
-async def _settle(database: Database, providers: Providers, due: Due) -> None:
+async def settle_one(database: Database, providers: Providers, due: Due) -> None:
+    """Settle a payment or a refund; what goes wrong is logged, and is no matter of another."""
     try:
         if due.is_refund:
             await settle_refund(database, providers, due.business_id, due.id)
