@@ -15,10 +15,11 @@ from pathlib import Path
 from bench import pgbench
 from bench.data import add_past, furnish, settle
 from bench.judgements import judge, judge_memory, judge_past
-from bench.report import Result, as_json, print_table
+from bench.report import Result, as_json, as_markdown, print_table
 from bench.rows import run_memory, run_pass
 from bench.server import running
 from bench.session import Session
+from proof import document
 
 
 def main() -> int:
@@ -37,6 +38,8 @@ def main() -> int:
         result = _measure(session, options)
         session.finish()
     print_table(result)
+    if options.write:
+        document.write("bench", as_markdown(result))
     if options.json is not None:
         options.json.write_text(json.dumps(as_json(result), indent=2) + "\n", encoding="utf-8")
     return 1 if session.problems else 0
@@ -58,6 +61,7 @@ def _measure(session: Session, options: argparse.Namespace) -> Result:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure Holdfast against plain PostgreSQL.")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file as well")
+    parser.add_argument("--write", action="store_true", help="write the table into docs/proof.md as well")
     parser.add_argument("--seconds", type=float, help="how long each row and baseline runs in a round (3)")
     parser.add_argument("--rounds", type=int, help="how often; the median counts (3)")
     parser.add_argument("--rows", type=int, help="past bookings of the second pass; 0 leaves it out (1,000,000)")

@@ -93,3 +93,14 @@ select %(business)s, id, version, type,
                              (3, 'AppointmentOutcomeRecorded', 'completed', ends_at))
                  event (version, type, status, occurred_at)
  order by id;
+
+-- name: payments
+-- Attempts to pay a booking, all given up: the provider is asked about each of which it tells.
+insert into payments (business_id, id, booking_id, attempt, provider, account, account_id, is_test, provider_key,
+                      provider_payment_id, state, amount_minor, currency, next_attempt_at)
+select %(business)s, uuidv7(), booking.id, coalesce(booking.attempts, 0) + n, 'stripe', 'acct_bench', account.id, true,
+       %(prefix)s || '-' || n, 'pi_' || %(prefix)s || '_' || lpad((n - 1)::text, 8, '0'), 'cancelled', 100, 'RUB', null
+  from (select b.id, (select max(p.attempt) from payments p where p.booking_id = b.id) as attempts
+          from bookings b where b.business_id = %(business)s order by b.id limit 1) booking,
+       (select a.id from payment_accounts a where a.business_id = %(business)s) account,
+       generate_series(1, %(count)s) n;

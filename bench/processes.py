@@ -37,9 +37,23 @@ class Process:
         except OSError:
             return ""
 
+    def words(self) -> list[str]:
+        """Return the command line; none of one that has ended."""
+        try:
+            return self._proc.joinpath("cmdline").read_text(encoding="utf-8", errors="replace").split("\0")[:-1]
+        except OSError:
+            return []
+
     def is_python(self) -> bool:
         """Whether it runs Python."""
         return self.program().startswith("python")
+
+    def parent(self) -> int:
+        """Return the id of the process that it belongs to; 0 when it has ended."""
+        try:
+            return int(_after_name(self._proc)[1])
+        except OSError:
+            return 0
 
     def cpu_seconds(self) -> float:
         """Return the CPU time used so far, in user and kernel mode."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from proof.document import table
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -59,6 +60,35 @@ def print_table(result: Result) -> None:
         console.print(f"  {problem}", soft_wrap=True, markup=False)
 
 
+def as_markdown(result: Result) -> str:
+    """Return the same for the document of proofs, with what past bookings change."""
+    header = ["", *(f"{measured.past_bookings:,} past: per second, p50 / p99 ms" for measured, _ in result.passes)]
+    rows = [
+        [title, *(_brief(measured.baselines().get(title)) for measured, _ in result.passes)]
+        for title in sorted(result.passes[0][0].baselines())
+    ]
+    rows += [[row.title, *(_brief(measured.row(row.name)) for measured, _ in result.passes)] for row in ROWS]
+    rows.append([LOOK_TITLE, *(_brief(_step(measured.look, "slots")) for measured, _ in result.passes)])
+    ratios = [
+        [j.row, f"{measured.past_bookings:,}", f"{j.value:.2f} {j.unit}", _target(j), "yes" if j.is_kept else "NO"]
+        for measured, judgements in result.passes
+        for j in judgements
+    ]
+    ratios += [
+        ["memory", "", f"{j.value:.2f} {j.unit}", _target(j), "yes" if j.is_kept else "NO"]
+        for j in result.memory_judgements
+    ]
+    session = result.session
+    verdict = f"{len(session.problems)} problems" if session.problems else "none lost, none doubled, verify clean"
+    return "\n\n".join(
+        (
+            f"{session.acknowledged:,} acknowledged reservations checked: {verdict}.",
+            table(header, rows),
+            table(["", "past bookings", "ratio", "target", "kept"], ratios),
+        )
+    )
+
+
 def as_json(result: Result) -> dict[str, Any]:
     """Return the same for programs."""
     session = result.session
@@ -96,6 +126,17 @@ def _add(table: Table, title: str, measured: Measured | None, judgements: Sequen
         table.add_row(*head, ratio, f"{sign} {judgement.target:g}", verdict)
     if not judgements:
         table.add_row(title, *figures)
+
+
+def _target(judgement: Judgement) -> str:
+    return f"{'>=' if judgement.at_least else '<='} {judgement.target:g}"
+
+
+def _brief(measured: Measured | None) -> str:
+    if measured is None:
+        return ""
+    rate = f"{measured.rate:,.0f}, " if measured.rate else ""
+    return f"{rate}{measured.p50_ms:.1f} / {measured.p99_ms:.1f}" if measured.p99_ms else f"{rate}{measured.p50_ms:.1f}"
 
 
 def _figures(measured: Measured) -> list[str]:

@@ -76,6 +76,8 @@ def running(data: Path, **settings: str) -> Iterator[Server]:
             child.kill()
             child.wait()
             raise RuntimeError(f"The server did not stop within {_STOP_SECONDS} s:\n{_tail(log)}") from None
+        finally:
+            child.stdout.close()
 
 
 def verify(dsn: str) -> tuple[int, str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 import uvloop
 
+_READY = b"ready"
 # As long as an event of Stripe about a payment intent.
 _FILLER = "x" * 2_000
 
@@ -48,7 +49,7 @@ def object_id(bursts: Bursts, number: int) -> str:
 
 
 def tell(bursts: Bursts) -> "subprocess.Popen[bytes]":
-    """Begin to tell, in a process of its own."""
+    """Begin to tell, in a process of its own; when this returns, it has all that it is to say."""
     process = subprocess.Popen(
         [sys.executable, "-m", "bench.telling"],
         stdin=subprocess.PIPE,
@@ -58,6 +59,8 @@ def tell(bursts: Bursts) -> "subprocess.Popen[bytes]":
     assert process.stdin is not None, "stdin is a pipe"
     process.stdin.write(msgspec.msgpack.encode(bursts))
     process.stdin.close()
+    assert process.stdout is not None, "stdout is a pipe"
+    process.stdout.read(len(_READY))
     return process
 
 
@@ -114,6 +117,7 @@ async def _send(bursts: Bursts) -> Told:
         connections.append(connection)
     rendered = [(number, _rendered(bursts, number)) for number in range(bursts.size * bursts.times)]
     seconds = []
+    print(_READY.decode(), end="", flush=True)
     started = time.perf_counter()
     for burst in range(bursts.times):
         begin = started + burst * bursts.every_seconds

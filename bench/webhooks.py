@@ -4,7 +4,8 @@ Bursts of signed events are sent alone, as fast as they are answered. Then clien
 in the main measurement, in turn without and with 1,000 events a second beside them, and the rates are compared within
 one run. Each answer of 200 is looked up afterwards: what was acknowledged is in the inbox, once.
 
-The provider that the worker asks about all of it takes connections and never answers.
+Each event is about a payment that is known, as nearly all are. The provider that the worker then asks takes connections
+and never answers.
 
 Exit codes: 0 every acknowledgement is in the database, whatever the speed; 1 one is not, or the database is not sound;
 2 it could not be measured.
@@ -31,9 +32,11 @@ from bench.server import running
 from bench.session import Session, ratio
 from bench.telling import Bursts, Told, heard, tell
 from holdfast.kernel.privacy import Keyring
+from holdfast.kernel.sql import load
 
 TARGET_RATE = 1_000.0
 TARGET_KEPT = 0.9
+_statements = load("bench", "data.sql")
 _PATH = "/api/webhooks/stripe/bench"
 
 
@@ -91,15 +94,24 @@ async def _connect(dsn: str, master_key: bytes, business_id: UUID, secret: str) 
         )
 
 
+def _make_payments(session: Session, bursts: Bursts) -> None:
+    """Make the payments that the events are about: attempts to pay one booking, all of them given up."""
+    with psycopg.connect(session.server.dsn) as admin:
+        values = {"business": session.stage.business, "prefix": bursts.prefix, "count": bursts.size * bursts.times}
+        admin.execute(_statements["payments"], values)
+
+
 def _measured(session: Session, secret: str, options: argparse.Namespace) -> dict[str, object]:
     server = session.server
 
     def bursts(size: int, times: int, every_seconds: float) -> Bursts:
-        return Bursts(
-            server.port, _PATH, secret, session.new_prefix("told").replace("-", "_"), size, times, every_seconds
-        )
+        prefix = session.new_prefix("told").replace("-", "_")
+        bursts = Bursts(server.port, _PATH, secret, prefix, size, times, every_seconds)
+        _make_payments(session, bursts)
+        return bursts
 
-    # The first makes connections and plans.
+    # A booking that is paid, and what makes connections and plans.
+    _reserve(session, "reserve, to begin with")
     _checked(session, heard(tell(bursts(200, 1, 0.0))))
     web, database = server.web_cpu_seconds(), server.database_cpu_seconds()
     alone = [_checked(session, heard(tell(bursts(options.size, 1, 0.0)))) for _ in range(options.times)]

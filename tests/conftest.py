@@ -136,7 +136,14 @@ class Server:
 @pytest.fixture(scope="session")
 def server(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A running server with the demo business; tests share it and keep out of each other's days."""
-    dsn = postgres.uri(database=_create(postgres, "served"))
+    with serving_demo(postgres, "served", tmp_path_factory.mktemp("server") / "log") as running:
+        yield running
+
+
+@contextmanager
+def serving_demo(postgres: EmbeddedPostgres, database: str, log: Path) -> Iterator[Server]:
+    """Serve the demo business on a database that is made for it."""
+    dsn = postgres.uri(database=_create(postgres, database))
     environment = {
         **os.environ,
         "HOLDFAST_MASTER_KEY": MASTER_KEY.hex(),
@@ -146,7 +153,6 @@ def server(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory)
         "CRON_SECRET": CRON_SECRET,
     }
     command = [sys.executable, "-m", "holdfast", "serve", "--dsn", dsn, "--port", "0", "--demo", "--json"]
-    log = tmp_path_factory.mktemp("server") / "log"
     with (
         log.open("w") as errors,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=environment) as process,
@@ -158,7 +164,7 @@ def server(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory)
         yield Server(ready["url"], dsn, ready["pid"])
         process.terminate()
         assert process.wait(30) == 0
-    RUN.hear("log of the shared server", log.read_text())
+    RUN.hear(f"log of the server on {database}", log.read_text())
 
 
 def _create(postgres: EmbeddedPostgres, name: str) -> str:

@@ -1,9 +1,12 @@
 """Settings: read once from `HOLDFAST_*` variables by the composition roots, frozen, handed on as arguments (K-3)."""
 
 import os
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from email.errors import MessageError
+from email.headerregistry import Address
 from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
@@ -14,11 +17,30 @@ from psycopg import conninfo
 
 from holdfast.calendars.settings import CalendarSettings, GoogleSettings
 from holdfast.kernel.addresses import Network
+from holdfast.notifications.settings import MailSettings, SmtpServer
 from holdfast.payments.settings import PaymentSettings
+from holdfast.webhooks.settings import WebhookSettings
+
+# What a connection string leaves open, where it names a host: a server that is lost is noticed within seconds instead
+# of a quarter of an hour. Milliseconds for tcp_user_timeout, seconds for the others.
+_WATCHFUL = {"tcp_user_timeout": "5000", "keepalives_idle": "5", "keepalives_interval": "2", "keepalives_count": "3"}
+# And where it names several: the one is meant that takes writes, and another is tried before a client has given up.
+_ONE_OF_SEVERAL = {"target_session_attrs": "read-write", "connect_timeout": "2"}
 
 # By default a business bears so many clients at once, each of whom writes as often as he may.
 _CLIENTS_AT_ONCE = 100
 _STAGES = ("internal", "stage", "prod")
+# What stands in headers of mail as it is.
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
+# Settings that are secrets can be in a file, as containers and systemd hand them over.
+FILES_OF_SECRETS = {
+    "HOLDFAST_DSN_FILE": "HOLDFAST_DSN",
+    "HOLDFAST_APP_DSN_FILE": "HOLDFAST_APP_DSN",
+    "HOLDFAST_MASTER_KEY_FILE": "HOLDFAST_MASTER_KEY",
+    "HOLDFAST_SMTP_URL_FILE": "HOLDFAST_SMTP_URL",
+    "HOLDFAST_GOOGLE_CLIENT_SECRET_FILE": "HOLDFAST_GOOGLE_CLIENT_SECRET",
+    "CRON_SECRET_FILE": "CRON_SECRET",
+}
 _LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -36,13 +58,15 @@ class Settings:
     app_dsn: str | None = None
     # HOLDFAST_DATA_DIR: where the embedded PostgreSQL and the generated master key live.
     data_dir: Path = Path()
+    # HOLDFAST_BACKUP_DIR: where the embedded PostgreSQL keeps its log, and `holdfast backup` what it copies.
+    backup_dir: Path | None = None
     # HOLDFAST_MASTER_KEY: at least 32 bytes in hex; by default made once in the data directory.
     master_key: bytes | None = None
     # HOLDFAST_KEY_REFRESH_SECONDS: how long a process uses the keys of a business before it looks for newer ones.
     key_refresh_seconds: int = 60
     # HOLDFAST_DEFAULT_BUSINESS: slug of the business that is meant when a call names none.
     default_business: str | None = None
-    # HOLDFAST_POOLER: 1 when a pooler in transaction mode stands between the servers and PostgreSQL.
+    # HOLDFAST_POOLER: 1 when HOLDFAST_APP_DSN leads to a pooler in transaction mode; HOLDFAST_DSN never does.
     pooler: bool = False
     # HOLDFAST_QUEUE_LIMIT: how many requests may wait for admission before further ones hear 503.
     queue_limit: int = 10_000
@@ -78,6 +102,10 @@ class Settings:
     calendars: CalendarSettings = field(default_factory=CalendarSettings)
     # HOLDFAST_PUBLIC_URL again, and where providers of payments are and tell from: see payments/settings.py.
     payments: PaymentSettings = field(default_factory=PaymentSettings)
+    # HOLDFAST_SMTP_URL, HOLDFAST_MAIL_FROM, HOLDFAST_MAILS_PER_SECOND, HOLDFAST_PUBLIC_URL: how mail is sent, if it is.
+    mail: MailSettings = field(default_factory=MailSettings)
+    # HOLDFAST_PRIVATE_WEBHOOKS: 1 lets owners have programs of this server's own network told, and by http.
+    webhooks: WebhookSettings = field(default_factory=WebhookSettings)
     # HOLDFAST_PG_BIN: a folder with the binaries of PostgreSQL 18, instead of the embedded ones.
     pg_bin: Path | None = None
 
@@ -87,11 +115,13 @@ def read(environment: Mapping[str, str]) -> Settings:
 
     Raises ConfigurationError, which names the variable.
     """
+    environment = with_secrets(environment)
     per_client = _number(environment, "HOLDFAST_PUBLIC_WRITES_PER_MINUTE", 60, least=0)
     return Settings(
         dsn=checked_dsn(environment.get("HOLDFAST_DSN"), "HOLDFAST_DSN"),
         app_dsn=checked_dsn(environment.get("HOLDFAST_APP_DSN"), "HOLDFAST_APP_DSN"),
         data_dir=Path(environment.get("HOLDFAST_DATA_DIR") or _default_data_dir(environment)).expanduser().absolute(),
+        backup_dir=_folder(environment, "HOLDFAST_BACKUP_DIR"),
         master_key=_key(environment.get("HOLDFAST_MASTER_KEY"), "HOLDFAST_MASTER_KEY"),
         key_refresh_seconds=_number(environment, "HOLDFAST_KEY_REFRESH_SECONDS", 60),
         default_business=environment.get("HOLDFAST_DEFAULT_BUSINESS") or None,
@@ -116,8 +146,32 @@ def read(environment: Mapping[str, str]) -> Settings:
         stage=_word(environment, "HOLDFAST_STAGE", _STAGES, "prod"),
         calendars=_calendars(environment),
         payments=_payments(environment),
-        pg_bin=Path(environment["HOLDFAST_PG_BIN"]) if environment.get("HOLDFAST_PG_BIN") else None,
+        mail=_mail(environment),
+        webhooks=WebhookSettings(_flag(environment, "HOLDFAST_PRIVATE_WEBHOOKS")),
+        pg_bin=_folder(environment, "HOLDFAST_PG_BIN"),
     )
+
+
+def with_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment with the secrets themselves in the place of the files that it names.
+
+    Raises ConfigurationError for a file that cannot be read, is empty, or is named beside the secret itself.
+    """
+    found = {name: value for name, value in environment.items() if name not in FILES_OF_SECRETS}
+    for name, secret in FILES_OF_SECRETS.items():
+        file = environment.get(name)
+        if not file:
+            continue
+        if environment.get(secret):
+            raise ConfigurationError(f"Set {secret} or {name}, not both.")
+        try:
+            found[secret] = Path(file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise ConfigurationError(f"{name}: cannot read {file}: {reason}.") from None
+        if not found[secret]:
+            raise ConfigurationError(f"{name}: {file} is empty.")
+    return found
 
 
 def master_key(settings: Settings) -> bytes:
@@ -174,20 +228,36 @@ def key_of_file(file: Path) -> bytes:
 
 
 def checked_dsn(text: str | None, name: str) -> str | None:
-    """Return a connection string that libpq can read, None for none; raises ConfigurationError without quoting it."""
+    """Return a connection string that libpq can read, None for none; raises ConfigurationError without quoting it.
+
+    What it leaves open about servers that are lost is filled in. It may name several hosts with commas between; the one
+    that takes writes is used (docs/high-availability.md).
+    """
     try:
-        conninfo.conninfo_to_dict(text or "")
+        told = conninfo.conninfo_to_dict(text or "")
     except psycopg.ProgrammingError:
         raise ConfigurationError(
             f"{name} must be a connection string of PostgreSQL, like postgresql://user:password@host:5432/database."
         ) from None
-    return text or None
+    hosts = str(told.get("host") or told.get("hostaddr") or "").split(",")
+    # A socket is a path or an abstract name: what listens there ends with the machine.
+    if not text or all(not host or host.startswith(("/", "@")) for host in hosts):
+        return text or None
+    filled = _WATCHFUL | (_ONE_OF_SEVERAL if len(hosts) > 1 else {})
+    return conninfo.make_conninfo(text, **{word: value for word, value in filled.items() if word not in told})
 
 
 def application_dsn(settings: Settings, dsn: str) -> str:
     """Return how the application connects: as holdfast_app, which owns nothing and bypasses nothing."""
-    if settings.app_dsn is not None:
-        return settings.app_dsn
+    return settings.app_dsn if settings.app_dsn is not None else _stepped_down(dsn)
+
+
+def jobs_dsn(settings: Settings, dsn: str) -> str:
+    """Return how the job library connects: it listens, and a pooler in transaction mode passes no messages on."""
+    return _stepped_down(dsn) if settings.pooler else application_dsn(settings, dsn)
+
+
+def _stepped_down(dsn: str) -> str:
     # The limits are those that roles.sql gives to the role when it logs in by itself.
     settings_of_role = {
         "role": "holdfast_app",
@@ -202,6 +272,11 @@ def application_dsn(settings: Settings, dsn: str) -> str:
 def _default_data_dir(environment: Mapping[str, str]) -> str:
     base = environment.get("XDG_DATA_HOME") or "~/.local/share"
     return f"{base}/holdfast"
+
+
+def _folder(environment: Mapping[str, str], name: str) -> Path | None:
+    text = environment.get(name)
+    return Path(text).expanduser().absolute() if text else None
 
 
 def _key(text: str | None, name: str) -> bytes | None:
@@ -275,6 +350,35 @@ def _payments(environment: Mapping[str, str]) -> PaymentSettings:
         tuple(_checked_url(each, allowed) for each in environment.get(allowed, "").replace(",", " ").split()),
         _url(environment, "HOLDFAST_PUBLIC_URL"),
     )
+
+
+def _mail(environment: Mapping[str, str]) -> MailSettings:
+    text, sender = environment.get("HOLDFAST_SMTP_URL"), environment.get("HOLDFAST_MAIL_FROM", "")
+    public_url = _url(environment, "HOLDFAST_PUBLIC_URL") or ""
+    per_second = _number(environment, "HOLDFAST_MAILS_PER_SECOND", 10, most=1_000)
+    if not text:
+        return MailSettings(public_url=public_url, per_second=per_second)
+    try:
+        server = SmtpServer.of_url(text)
+    except ValueError as wrong:
+        # What is wrong is told without the password that may stand in it.
+        raise ConfigurationError(f"HOLDFAST_SMTP_URL: {wrong}.") from None
+    if not _is_address(sender):
+        raise ConfigurationError(
+            "Set HOLDFAST_MAIL_FROM to the address from which mail is sent, like bookings@example.org."
+        )
+    if not public_url:
+        raise ConfigurationError(
+            "Set HOLDFAST_PUBLIC_URL to the address of this server as the world knows it: mail has links to it."
+        )
+    return MailSettings(server, sender, public_url, per_second)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return bool(_ADDRESS.fullmatch(text)) and Address(addr_spec=text).addr_spec == text
+    except (ValueError, MessageError):
+        return False
 
 
 def _url(environment: Mapping[str, str], name: str) -> str | None:

@@ -29,6 +29,8 @@ from granian.constants import Interfaces, Loops, RuntimeModes
 from granian.server import Server
 
 from holdfast import config
+from holdfast.kernel.backups import archiving, lineage_of
+from holdfast.kernel.database import leads_to_pooler
 from holdfast.kernel.embedded import EmbeddedPostgres
 from holdfast.kernel.figures import FOLDER_VARIABLE
 from holdfast.kernel.migrate import migrate
@@ -87,14 +89,14 @@ def serve(
         for sign in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sign, _stop)
         if settings.dsn is None:
-            postgres = EmbeddedPostgres(settings.data_dir, binaries=settings.pg_bin)
+            postgres = EmbeddedPostgres(settings.data_dir, _kept(settings), binaries=settings.pg_bin)
             report(f"starting PostgreSQL in {settings.data_dir}")
             postgres.start()
             dsn, app_dsn = postgres.uri(), postgres.uri(user="holdfast_app")
         else:
             dsn, app_dsn = settings.dsn, config.application_dsn(settings, settings.dsn)
         environment = {
-            **os.environ,
+            **config.with_secrets(os.environ),
             "HOLDFAST_DSN": dsn,
             "HOLDFAST_APP_DSN": app_dsn,
             "HOLDFAST_MASTER_KEY": config.master_key(settings).hex(),
@@ -105,6 +107,9 @@ def serve(
             port = taken.getsockname()[1]
             migrate(dsn, report=report)
             asyncio.run(Keyring(config.master_key(settings), dsn).check())
+            if not settings.pooler and leads_to_pooler(app_dsn):
+                # Each part would refuse to start, again and again.
+                raise ServeError("A pooler stands before the database: set HOLDFAST_POOLER=1.")
             prepare(dsn)
             parts = [Part(["web", host, str(port), str(workers)], environment), Part(["worker"], environment)]
             for part in parts:
@@ -203,6 +208,11 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
         if os.getppid() != int(parent):
             sys.exit(0)
+
+
+def _kept(settings: config.Settings) -> Mapping[str, str]:
+    """Return the settings by which PostgreSQL keeps its log, where backups are wanted."""
+    return {} if settings.backup_dir is None else archiving(lineage_of(settings.data_dir, settings.backup_dir))
 
 
 def _taken_port(host: str, port: int, report: Callable[[str], None]) -> socket.socket:

@@ -37,7 +37,8 @@ def connected(app_dsn: str, work: Callable[[Database], Awaitable[T]], keyring: K
     """Run the work on a database of its own, closed afterwards; without a keyring it meets no personal data."""
 
     async def run() -> T:
-        database = Database(app_dsn, min_connections=1, max_connections=2, keyring=keyring)
+        # A command is over before a prepared statement pays off, so it need not know whether a pooler stands between.
+        database = Database(app_dsn, min_connections=1, max_connections=2, pooler=True, keyring=keyring)
         await database.open()
         try:
             return await work(database)

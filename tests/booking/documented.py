@@ -36,7 +36,8 @@ def check_answer(document: dict[str, Any], answer: httpx.Response) -> None:
 
 
 def _is_page(path: str, answer: httpx.Response) -> bool:
-    return "/booking/slot" in path and answer.headers["content-type"] == "text/html; charset=utf-8"
+    is_ours = "/booking/slot" in path or path.startswith("/admin")
+    return is_ours and answer.headers["content-type"] == "text/html; charset=utf-8"
 
 
 def check_problem(document: dict[str, Any], answer: httpx.Response) -> None:

@@ -17,6 +17,8 @@ from booking.documented import PROBLEM, check_answer
 from conftest import MASTER_KEY
 from holdfast.kernel.privacy import Keyring
 
+# An id that no row has; the same in every run, since it names tests.
+NOWHERE = "00000000-0000-4000-8000-000000000000"
 SLUG = "emotional-balance"
 CRON = {"Authorization": "Bearer a cron secret"}
 Json = dict[str, Any]

@@ -77,7 +77,7 @@ def walk(clients: Clients, desk: StaffClients, day: date) -> set[str]:
     assert desk.call("PATCH", path, {"note": "has zaphodphobia", "expectedVersion": 3}).status_code == 200
     held = clients.reserve("intro-call", next(slots))
     page = f"/emotional-balance/booking/slot/held/{held['reservationId']}"
-    form = {"name": NAME.format(6), "email": MAIL.format(6), "phone": PHONE.format("0006")}
+    form = {"name": NAME.format(6), "email": MAIL.format(6), "phone": PHONE.format("0006"), "consent": "yes"}
     assert clients.http.post(page, data=form).status_code == 200
     return {
         "post /api/booking/reserve",

@@ -43,8 +43,14 @@ def guarded() -> list[tuple[str, str, Guard | None]]:
     ]
 
 
-STAFF_ROUTES = [(method, path, guard) for method, path, guard in guarded() if isinstance(guard, Needs)]
-OWN_ROUTES = [(method, path) for method, path, guard in guarded() if isinstance(guard, SignedIn)]
+API = [(method, path, guard) for method, path, guard in guarded() if not path.startswith("/admin")]
+STAFF_ROUTES = [(method, path, guard) for method, path, guard in API if isinstance(guard, Needs)]
+OWN_ROUTES = [(method, path) for method, path, guard in API if isinstance(guard, SignedIn)]
+PAGES = [(method, path, guard) for method, path, guard in guarded() if path.startswith("/admin")]
+# The pages before somebody has come in.
+OUTSIDE = {"/admin/login", "/admin/invitation", "/admin/setup"}
+# What is sent for as long as somebody listens; its own tests let them in (test_live.py).
+STREAMS = {"/admin/events"}
 # A proof of each kind that a role can have; clients have no keys.
 PROOFS = [*((role, "key") for role in STAFF_ROLES), *((role, "login") for role in Role)]
 
@@ -141,6 +147,35 @@ def test_what_is_ones_own_needs_a_login(
         else:
             cookie = {"Cookie": own["Cookie"]}
             problem(served.http.request(method, filled(path), headers=cookie, json={}), 403, "csrf_failed")
+
+
+@pytest.mark.parametrize(("method", "path", "guard"), PAGES, ids=[f"{m} {p}" for m, p, _ in PAGES])
+def test_every_page_is_for_whom_the_matrix_says(
+    served: Clients, proofs: dict[tuple[Role, str], Headers], method: str, path: str, guard: Guard | None
+) -> None:
+    """A page of staff leads strangers to sign in, is 403 for a role without its permission and after a form without its
+    proof, and lets the others in (D-7, H-4, U-3).
+    """
+    if path in OUTSIDE:
+        assert guard is None
+        return
+    assert guard is not None
+    for headers in ({}, {"Cookie": "holdfast=x"}):
+        answer = served.http.request(method, filled(path), headers=headers)
+        assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, "/admin/login")
+    for role in Role:
+        own = proofs[(role, "login")]
+        if path == "/admin/logout" or path in STREAMS:
+            # The one would end what the other tests show, the others would not end.
+            continue
+        answer = served.http.request(method, filled(path), headers=own)
+        if isinstance(guard, SignedIn) or may(role, guard.permission):
+            assert answer.status_code < 500, answer.text
+            assert answer.status_code not in {401, 403}, answer.text
+        else:
+            assert answer.status_code == 403, answer.text
+        if method != "GET":
+            assert served.http.request(method, filled(path), headers={"Cookie": own["Cookie"]}).status_code == 403
 
 
 def test_the_document_tells_who_may_what(served: Clients) -> None:

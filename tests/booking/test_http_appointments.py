@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from booking.served import Clients, appointment_path, instant, new_key, problem, token_of, wrong_fields
+from booking.served import NOWHERE, Clients, appointment_path, instant, new_key, problem, token_of, wrong_fields
 
 PATH = "/api/booking/appointments/"
 CANCELLED = "RESERVATION_ALREADY_CANCELLED"
@@ -49,7 +49,7 @@ def test_the_token_of_another_booking(clients: Clients, day: date, made: dict[st
     problem(clients.http.post(f"{appointment_path(made)}/cancel", json=body), 401, "authentication_required")
 
 
-@pytest.mark.parametrize("name", [str(uuid4()), "nothing", "%00", "%ff", "1" * 36])
+@pytest.mark.parametrize("name", [NOWHERE, "nothing", "%00", "%ff", "1" * 36])
 def test_an_appointment_that_is_not_there(clients: Clients, name: str) -> None:
     """What is no appointment is 404 to every call (H-1)."""
     problem(clients.http.get(PATH + name), 404, "appointment_not_found")

@@ -11,7 +11,7 @@ import pytest
 from booking.served import SLUG, Clients, instant, new_key, problem
 from booking.staffed import StaffClients
 from calendars.watched import connect, disconnect, look
-from holdfast.booking.pages.texts import TEXTS
+from wording import say
 
 SLOTS, RESERVE = "/api/public/booking/slots", "/api/booking/reserve"
 PAGE = f"/{SLUG}/booking/slot"
@@ -133,7 +133,7 @@ def test_the_page_says_check_later(
     assert later in shown
     assert join in shown
     assert "/booking/slot/waitlist?" in shown
-    assert TEXTS[language]["no_slots"] not in shown
+    assert say(language, "No free times") not in shown
 
     form = {"service": "couple-session", "start": str(int(instant(slot["start"]).timestamp())), "key": new_key()}
     refused = clients.http.post(f"{PAGE}/hold", data=form, params={"lang": language})

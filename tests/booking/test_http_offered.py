@@ -16,9 +16,9 @@ from booking.tenants import application
 from booking.waiting import Line, fill
 from conftest import MASTER_KEY
 from holdfast.booking.admission import instant
-from holdfast.booking.pages.texts import TEXTS
 from holdfast.identity.permissions import Role
 from holdfast.kernel.embedded import SUPERUSER, EmbeddedPostgres
+from wording import say
 
 PATH = "/api/public/booking/waitlist"
 HTML = "text/html; charset=utf-8"
@@ -113,7 +113,7 @@ async def test_an_accepted_offer_is_cancelled_as_an_appointment(http: httpx.Asyn
     assert told["details"] == {"status": "confirmed", "appointmentId": str(booking_id)}
     left = await http.post(f"{await page_path(line, made)}?lang=en", data={"token": made["token"]})
     assert left.status_code == 200
-    assert TEXTS["en"]["offer_accepted"] in unescape(left.text)
+    assert say("en", "You have taken this place") in unescape(left.text)
     assert (await line.practice.read(booking_id)).state == "confirmed"
 
 
@@ -166,16 +166,16 @@ async def test_the_page_of_an_offer(http: httpx.AsyncClient, line: Line, languag
         "locale": language,
     }
     made = await wait(http, line, **given)
-    texts, path, query = TEXTS[language], await page_path(line, made), {"token": made["token"]}
+    path, query = await page_path(line, made), {"token": made["token"]}
     waiting = await http.get(path, params=query)
-    assert f"<h1>{texts['waiting_title']}</h1>" in waiting.text
+    assert f"<h1>{say(language, 'You are on the waitlist')}</h1>" in waiting.text
     await line.turn()
     booking = await line.practice.read(await line.booking_of(id_of(made)))
     for _ in range(2):
         page = await http.get(path, params=query)
         assert (page.status_code, page.headers["content-type"]) == (200, HTML)
-    assert f"<h1>{texts['offered']}</h1>" in page.text
-    assert texts["decline_offer"] in page.text
+    assert f"<h1>{say(language, 'A place is free for you')}</h1>" in page.text
+    assert say(language, "I do not want this place") in page.text
     assert "talk" in page.text
     assert "(Asia/Tokyo)" in page.text
     email = re.findall(r'name="email"[^>]* value="([^"]+)"', page.text)
@@ -185,15 +185,15 @@ async def test_the_page_of_an_offer(http: httpx.AsyncClient, line: Line, languag
     assert (await line.practice.read(booking.id)).version == booking.version
 
     action = unescape(re.findall(r'<form class="details" method="post" action="([^"]+)"', page.text)[0])
-    taken = await http.post(action, data={"email": email[0], "name": "Guest"})
+    taken = await http.post(action, data={"email": email[0], "name": "Guest", "consent": "yes"})
     assert taken.status_code == 200
-    assert f"<h1>{texts['confirmed']}</h1>" in taken.text
+    assert f"<h1>{say(language, 'Your booking is confirmed')}</h1>" in taken.text
     after = await http.get(path, params=query)
-    assert f"<h1>{texts['offer_accepted']}</h1>" in after.text
+    assert f"<h1>{say(language, 'You have taken this place')}</h1>" in after.text
     assert str(booking.id) in after.text
     assert await line.states(id_of(made)) == ["accepted"]
     await line.practice.cancel(booking.id)
-    assert f"<h1>{texts['cancelled']}</h1>" in (await http.get(path, params=query)).text
+    assert f"<h1>{say(language, 'This booking is cancelled')}</h1>" in (await http.get(path, params=query)).text
 
 
 async def test_an_accepted_offer_that_has_to_be_paid(http: httpx.AsyncClient, line: Line) -> None:
@@ -211,7 +211,7 @@ async def test_an_accepted_offer_that_has_to_be_paid(http: httpx.AsyncClient, li
     page = await http.get(await page_path(line, made), params={"token": made["token"], "lang": "en"})
     assert page.status_code == 303
     where = await http.get(page.headers["location"])
-    assert f"<h1>{TEXTS['en']['awaiting']}</h1>" in where.text
+    assert f"<h1>{say('en', 'Waiting for your payment')}</h1>" in where.text
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
@@ -219,7 +219,7 @@ async def test_an_offer_of_a_group_is_declined_on_its_page(http: httpx.AsyncClie
     """The page names the group, and its button gives the place back, once however often it is pressed (W-1, U-4)."""
     schedule = await line.practice.add_schedule(1)
     made = await wait(http, line, scheduleId=str(schedule), locale=language)
-    texts, path, query = TEXTS[language], await page_path(line, made), {"token": made["token"]}
+    path, query = await page_path(line, made), {"token": made["token"]}
     await line.turn()
     page = await http.get(path, params=query)
     assert next(iter(line.practice.programs)) in page.text
@@ -227,7 +227,7 @@ async def test_an_offer_of_a_group_is_declined_on_its_page(http: httpx.AsyncClie
     for _ in range(2):
         left = await http.post(action, data=query)
         assert left.status_code == 200
-        assert f"<h1>{texts['offer_withdrawn']}</h1>" in left.text
+        assert f"<h1>{say(language, 'You have left the waitlist')}</h1>" in left.text
     assert (await line.read(id_of(made))).status == "withdrawn"
     assert await line.rows("select id from bookings where state = 'held'") == []
 
@@ -240,7 +240,7 @@ async def test_the_page_of_an_offer_that_is_over(http: httpx.AsyncClient, line: 
     path = await page_path(line, made)
     over = await http.get(path, params={"token": made["token"], "lang": "en"})
     assert over.status_code == 200
-    assert f"<h1>{TEXTS['en']['offer_passed']}</h1>" in over.text
+    assert f"<h1>{say('en', 'There is no place held for you any more')}</h1>" in over.text
     assert "/booking/slot/waitlist?" in over.text
     assert '<form class="details"' not in over.text
 
@@ -258,7 +258,7 @@ async def test_pages_of_offers_that_are_nobodys(http: httpx.AsyncClient, line: L
             await http.post(path, data={"token": token}, params={"lang": "ru"}),
         ):
             assert (answer.status_code, answer.headers["content-type"]) == (401, HTML)
-            assert TEXTS["ru"]["authentication_required"] in answer.text
+            assert say("ru", "This link is not complete. Please open it just as you have got it.") in answer.text
     for nothing in ("nothing", "%00"):
         answer = await http.get(path.replace(made["waitlistId"], nothing), params={"token": made["token"]})
         assert answer.status_code == 404

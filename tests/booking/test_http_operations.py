@@ -195,7 +195,7 @@ def test_the_contract_is_documented(clients: Clients) -> None:
         "/api/admin/blocks": {"post"},
         "/api/admin/blocks/{block_id}": {"delete"},
         "/api/admin/schedules/{schedule_id}": {"patch"},
-        "/api/admin/resources/{resource_id}": {"patch"},
+        "/api/admin/resources/{resource_id}": {"patch", "put"},
         CLEANUP: {"get"},
         "/health": {"get"},
         "/health/ready": {"get"},

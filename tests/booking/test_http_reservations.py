@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from booking.served import Clients, instant, problem, shifted, wrong_fields
+from booking.served import NOWHERE, Clients, instant, problem, shifted, wrong_fields
 
 RESERVE = "/api/booking/reserve"
 GONE = "RESERVATION_NOT_FOUND_OR_EXPIRED"
@@ -179,7 +179,7 @@ def test_a_hold_that_ran_out(clients: Clients, day: date) -> None:
     problem(clients.http.delete(path_of(held)), 410, GONE)
 
 
-@pytest.mark.parametrize("name", [str(uuid4()), "nothing", "%00", "%ff", "{}", "1" * 32, "x" * 5_000])
+@pytest.mark.parametrize("name", [NOWHERE, "nothing", "%00", "%ff", "{}", "1" * 32, "x" * 5_000])
 def test_a_reservation_that_is_not_there(clients: Clients, name: str) -> None:
     """An unknown reservation is 404 to every call (B-12)."""
     path = f"/api/booking/reservations/{name}"

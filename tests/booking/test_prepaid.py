@@ -26,8 +26,8 @@ from holdfast.kernel.database import Transaction
 Json = dict[str, Any]
 
 PREPAID: Json = {"payment_policy": "prepay", "price_minor": 500_001}
-# The first day of the tests is between 216 and 240 hours ahead.
-TERMS = [Term(250, 100), Term(100, 50), Term(0, 0)]
+# The first day of the tests is between 216 and 240 hours ahead, the one after it up to 264.
+TERMS = [Term(265, 100), Term(100, 50), Term(0, 0)]
 GUEST = {"guestEmail": "payer@example.org", "guestName": "Oleander"}
 
 

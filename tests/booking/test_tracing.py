@@ -166,7 +166,7 @@ from holdfast import config, web, worker
 settings = config.read({"HOLDFAST_DSN": "postgresql://x", "HOLDFAST_MASTER_KEY": "11" * 32})
 app = web.watched(web.build(settings, "postgresql://x", web.tracing_of(settings)), settings)
 mine = ("opentelemetry.sdk", "opentelemetry.trace", "opentelemetry.exporter", "holdfast.kernel.tracing")
-print(json.dumps([type(app._app).__name__, [name for name in mine if name in sys.modules]]))
+print(json.dumps([type(app._app.app).__name__, [name for name in mine if name in sys.modules]]))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == ["Litestar", []]

@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from calendars.http_servers import Asked, Reply, Server
-from holdfast.calendars import addresses
-from holdfast.calendars.addresses import may_connect
 from holdfast.calendars.port import Refused, Unreachable
 from holdfast.calendars.wire import Wire
+from holdfast.kernel import outward
+from holdfast.kernel.outward import NotPublic, may_connect
 
 NAME = "calendar.example.org"
 
@@ -103,10 +103,10 @@ async def test_a_name_cannot_change_its_meaning_between_check_and_connection(mon
 async def test_of_several_addresses_the_forbidden_ones_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that means a public and a private address leads to the public one only, and one of private ones nowhere (C-8, calendars 23)."""
     _meaning(monkeypatch, ["10.0.0.1", "8.8.8.8", "::1", "2606:4700:4700::1111"], ["10.0.0.1", "fe80::1%lo"])
-    found = await addresses.addresses_of(NAME, 443, private_networks=False)
+    found = await outward.addresses_of(NAME, 443, private_networks=False)
     assert [str(each) for each in found] == ["8.8.8.8", "2606:4700:4700::1111"]
-    with pytest.raises(Refused):
-        await addresses.addresses_of(NAME, 443, private_networks=False)
+    with pytest.raises(NotPublic):
+        await outward.addresses_of(NAME, 443, private_networks=False)
 
 
 async def test_the_next_address_is_tried_when_one_lets_nobody_in(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +123,7 @@ async def test_a_server_proves_itself_by_its_name(monkeypatch: pytest.MonkeyPatc
     named: list[str | None] = []
     context = authority.server_of(NAME)
     context.sni_callback = lambda _socket, name, _context: named.append(name)
-    monkeypatch.setattr(addresses, "_trust", lambda: ssl.create_default_context(cadata=authority.certificate))
+    monkeypatch.setattr(outward, "_trust", lambda: ssl.create_default_context(cadata=authority.certificate))
     _meaning(monkeypatch, ["127.0.0.1"], ["127.0.0.1"])
     with Server(lambda _: Reply(200, {}, b"here"), context).running() as server:
         wire = Wire(private_networks=True)
@@ -140,7 +140,7 @@ async def test_two_names_at_one_address_share_no_connection(
     monkeypatch: pytest.MonkeyPatch, authority: "Authority"
 ) -> None:
     """A connection that was made to one name is not used for another one, which has not proved itself (C-7, C-8)."""
-    monkeypatch.setattr(addresses, "_trust", lambda: ssl.create_default_context(cadata=authority.certificate))
+    monkeypatch.setattr(outward, "_trust", lambda: ssl.create_default_context(cadata=authority.certificate))
     _meaning(monkeypatch, ["127.0.0.1"], ["127.0.0.1"])
 
     def answer(asked: Asked) -> Reply:

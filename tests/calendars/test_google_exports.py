@@ -1,7 +1,9 @@
 """Appointments in a calendar at Google, over HTTP: one event each, and what people do to them."""
 
 import asyncio
+import json
 from datetime import timedelta
+from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
@@ -126,6 +128,26 @@ async def test_a_copy_of_our_event_is_nobodys_business(exported: Exported) -> No
     await compared(exported)
     assert (exported.busy(), await exported.practice.conflicts()) == (1, [])
     assert exported.starts() == [START, START + 5 * HOUR]
+
+
+async def test_an_event_whose_booking_a_restore_has_lost_keeps_its_time(exported: Exported) -> None:
+    """An event that we have written for a booking that is not in the database any more blocks its time from the next look on, and
+    comparing leaves it where it is: nobody is booked over who was booked after the moment of a backup (C-2, C-4, K-1).
+    """
+    booking_id = await booked(exported)
+    await exported.look()
+    lost = str(uuid4())
+    body = json.dumps(exported.event(booking_id)).replace(booking_id, lost)
+    later = {"dateTime": (START + 5 * HOUR).isoformat()}, {"dateTime": (START + 6 * HOUR).isoformat()}
+    exported.calendar.put(json.loads(body) | {"id": event_id_of(UUID(lost)), "start": later[0], "end": later[1]})
+    await exported.look()
+    await compared(exported)
+    assert (exported.busy(), await exported.practice.conflicts()) == (1, [])
+    assert exported.starts() == [START, START + 5 * HOUR]
+    assert (
+        exported.event(lost)["extendedProperties"]["private"]
+        != exported.event(booking_id)["extendedProperties"]["private"]
+    )
 
 
 async def test_a_void_grant_queues_exports_and_consent_drains_them_in_order(exported: Exported) -> None:

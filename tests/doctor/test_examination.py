@@ -70,6 +70,9 @@ async def test_a_sound_database_is_found_sound(postgres: EmbeddedPostgres, own_d
     """On a migrated database all is well but what the tests have switched off, and nothing is changed (K-1)."""
     dsn = postgres.uri(database=own_database)
     await record(dsn)
+    with psycopg.connect(dsn) as admin:
+        # The template is as old as the run of the tests; whoever migrates asks the doctor at once.
+        admin.execute("update backfills set declared_at = clock_timestamp() where advanced_at is null")
     before = contents(dsn)
     found = await asyncio.to_thread(examined, dsn)
     assert contents(dsn) == before

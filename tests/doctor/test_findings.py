@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg_pool import AsyncConnectionPool
 
-from holdfast import config
+from holdfast import config, worker
 from holdfast.booking.turnstile import Turnstile
 from holdfast.doctor import database, machine
+from holdfast.doctor.backups import backups
 from holdfast.doctor.findings import Finding
 from holdfast.doctor.zones import Moved, moved_bookings
 from holdfast.kernel.database import Database
@@ -27,6 +29,7 @@ SERVER = {
     "sees_all": True,
 }
 DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "remote_apply"}
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
 LIMITS = {"max_connections": "100", "superuser_reserved_connections": "3", "reserved_connections": "0"}
 
 
@@ -55,6 +58,11 @@ ROLES = [
         (machine.open_files(4096), "ok", "as many"),
         (machine.open_files(1024), "warning", "ulimit -n 4096"),
         (machine.open_files(256), "problem", "ulimit -n 4096"),
+        (backups(keeps=False, fails=False, last=None, now=NOW), "warning", "Set HOLDFAST_BACKUP_DIR"),
+        (backups(keeps=True, fails=True, last=NOW, now=NOW), "warning", "postgres.log"),
+        (backups(keeps=True, fails=False, last=None, now=NOW), "warning", "holdfast backup"),
+        (backups(keeps=True, fails=False, last=NOW - timedelta(hours=51), now=NOW), "warning", "holdfast backup"),
+        (backups(keeps=True, fails=False, last=NOW - timedelta(hours=49), now=NOW), "ok", "any moment since"),
         (machine.tzdata("2026b", date(2026, 11, 21)), "ok", "2026b"),
         (machine.tzdata("2025a", date(2026, 11, 21)), "ok", "2025a"),
         (machine.tzdata("2024b", date(2026, 11, 21)), "warning", "Update Holdfast"),
@@ -130,11 +138,13 @@ def test_the_owners_of_functions_have_their_rights_too() -> None:
 
 
 def test_connections_are_counted_as_they_are_opened() -> None:
-    """The connections of a web process that the doctor reckons with are those that it opens at most (K-1)."""
+    """The connections that the doctor reckons with are those that a web process and a worker open at most (K-1)."""
     pool = inspect.signature(Database).parameters["max_connections"].default
     lanes = inspect.signature(Turnstile).parameters["lanes"].default
-    health = 1
-    assert pool + 2 * lanes + health == database.WEB_CONNECTIONS
+    health = webhooks = 1
+    assert pool + 2 * lanes + webhooks + health == database.WEB_CONNECTIONS
+    jobs = inspect.signature(AsyncConnectionPool).parameters["min_size"].default
+    assert worker.CONNECTIONS + jobs == database.WORKER_CONNECTIONS
 
 
 def test_the_master_key_is_looked_at(tmp_path: Path) -> None:

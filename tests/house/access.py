@@ -21,7 +21,7 @@ def table() -> str:
         guards = [guard for guard in route.guards or () if isinstance(guard, Needs | SignedIn)]
         for guard in guards:
             needed = guard.permission if isinstance(guard, Needs) else None
-            for path in route.paths:
+            for path in (path for path in route.paths if not path.startswith("/admin")):
                 shown = re.sub(r"\{(\w+):\w+\}", r"{\1}", path)
                 methods = sorted(m for m in route.http_methods if m not in {"OPTIONS", "HEAD"})
                 calls.setdefault(needed, []).extend(f"`{method} {shown}`" for method in methods)

@@ -26,7 +26,7 @@ RECORDS = sorted((ROOT / "docs" / "adr").glob("*.md"))
 FENCE = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
-SETTING = re.compile(r"\b(?:HOLDFAST_[A-Z_]+|CRON_SECRET)\b")
+SETTING = re.compile(r"\b(?:HOLDFAST_[A-Z_]+|CRON_SECRET(?:_FILE)?)\b")
 PATH_LIKE = re.compile(
     r"^(?!/|https?:|application/)[\w.-]+(?:/[\w.*<>{}-]*)+$|^[\w-]+\.(?:py|sql|md|toml|lock|cfg|yml)$"
 )

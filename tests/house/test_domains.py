@@ -64,6 +64,7 @@ WITHOUT_FOREIGN_KEY = {
     "audit_log.reason_id": "an erased reason leaves its entry behind",
     "blocks.reason_id": "likewise",
     "calendar_authorizations.actor_id": "a user or a key",
+    "event_log.aggregate_id": "with the version it names an event, which is never deleted and not written a second time",
     "idempotency_keys.booking_id": "written on the path of admission, beside its booking",
     "outbox_events.aggregate_id": "whatever the type says",
 }

@@ -10,18 +10,20 @@ from pathlib import Path
 from house.sources import PACKAGE, ROOT, place, python_files, tree
 
 # A library is known to these files only, so that it can be swapped there. Folders end with a slash.
-EDGES = {"*web.py", "booking/calls.py", "booking/health.py", "booking/pages/", "booking/public_writes.py"}
+EDGES = {"*web.py", "booking/calls.py", "booking/health.py", "booking/pages/", "booking/public_writes.py", "admin/"}
 EDGES |= {"identity/calls.py", "identity/guards.py", "identity/cookies.py"}
 HOMES = {
-    "litestar": EDGES | {"kernel/http.py", "kernel/express.py", "kernel/documents.py"},
+    "litestar": EDGES
+    | {"kernel/http.py", "kernel/pages.py", "kernel/express.py", "kernel/documents.py", "kernel/options.py"},
     "granian": {"serving.py"},
     "procrastinate": {"worker.py"},
     "typer": {"cli/"},
-    "decimal": {"booking/pages/"},  # where an amount is shown; elsewhere money is counted in whole minor units
-    "jinja2": {"booking/pages/"},
+    "decimal": {"availability/wording.py"},  # where an amount is shown; elsewhere money is counted in whole minor units
+    "jinja2": {"kernel/pages.py"},
     "whenever": {"availability/"},
     "zoneinfo": {"availability/"},
-    "icalendar": {"availability/ics/", "calendars/feeds.py", "calendars/own_files.py"},
+    "icalendar": {"availability/ics/", "booking/invites.py", "calendars/feeds.py", "calendars/own_files.py"},
+    "aiosmtplib": {"notifications/mailer.py"},
     "stripe": {"payments/stripe.py", "payments/stripe_http.py"},
     "argon2": {"identity/passwords.py"},
     "authlib": {"calendars/google_oauth.py"},

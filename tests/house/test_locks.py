@@ -1,13 +1,21 @@
 """What is installed is exactly what was locked."""
 
+import json
 import re
 import tomllib
+from typing import Any
 
 import pytest
 
 from house.sources import ROOT
 
-LOCKS = ["requirements-bootstrap.lock", "requirements.lock", "requirements-dev.lock"]
+LOCKS = [
+    "requirements-bootstrap.lock",
+    "requirements.lock",
+    "requirements-dev.lock",
+    "frontend/requirements-node.lock",
+    "proof/failover/requirements.lock",
+]
 
 
 def _entries(lock: str) -> dict[str, str]:
@@ -53,3 +61,33 @@ def test_everything_that_is_declared_is_locked() -> None:
         if re.split(r"[\[<>=;~! ]", requirement, maxsplit=1)[0] not in _entries(lock)
     ]
     assert missing == []
+
+
+def _frontend(name: str) -> dict[str, Any]:
+    content = json.loads((ROOT / "frontend" / name).read_text(encoding="utf-8"))
+    assert isinstance(content, dict)
+    return content
+
+
+def test_what_comes_from_npm_is_locked_by_its_hash() -> None:
+    """Every package of the lock of npm is one version with a hash, has no address, and runs nothing at its installation."""
+    locked = _frontend("package-lock.json")["packages"]
+    packages = {name: package for name, package in locked.items() if name}
+    assert packages
+    loose = [
+        name
+        for name, package in packages.items()
+        if not re.fullmatch(r"\d[\w.+-]*", package.get("version", ""))
+        or not re.fullmatch(r"sha512-[A-Za-z0-9+/]{86}==", package.get("integrity", ""))
+        or "resolved" in package
+        or "hasInstallScript" in package
+    ]
+    assert loose == []
+
+
+def test_what_is_asked_of_npm_is_locked() -> None:
+    """The lock of npm was written for the packages that are declared, and holds each of them."""
+    declared, locked = _frontend("package.json"), _frontend("package-lock.json")["packages"]
+    for kind in ("dependencies", "devDependencies"):
+        assert locked[""][kind] == declared[kind]
+        assert [name for name in declared[kind] if f"node_modules/{name}" not in locked] == []

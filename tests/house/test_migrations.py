@@ -27,6 +27,7 @@ DOMAINS = {
     "07": "calendars",
     "08": "analytics",
     "09": "messages",
+    "10": "webhooks",
 }
 
 

@@ -43,7 +43,7 @@ def test_no_money_is_a_float_in_python() -> None:
     """No name that speaks of money is annotated as a float, made one, divided by `/`, or reckoned with one (P-8)."""
     found = [
         f"{place(path, node)}: {ast.unparse(node)[:80]}"
-        for path in python_files("src", "bench")
+        for path in python_files("src", "bench", "proof")
         for node in floats_in(tree(path))
     ]
     assert found == []

@@ -17,6 +17,7 @@ from house.tables import GUESTS, OWNERS
 # Python that may speak SQL itself, because it works on a database that is not yet, or not only, ours.
 SPEAKS_SQL = {
     "kernel/migrate.py": "creates what statements need",
+    "kernel/distribution.py": "makes statements of tables and functions that it finds",
     "kernel/embedded.py": "creates the database",
     "kernel/database.py": "asks which role it is",
     "kernel/rotation.py": "goes through columns that it finds",

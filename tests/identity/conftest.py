@@ -1,30 +1,22 @@
 """A practice whose users sign in."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
 from holdfast.kernel.database import Database
-from identity.entrance import Practice, open_entrance
+from identity.entrance import Practice, kept_open
 
 
 @pytest_asyncio.fixture
 async def practice(app_uri: str, database: Database) -> AsyncIterator[Practice]:
     """A business that nobody else uses, behind a server in this process."""
-    opened: asyncio.Future[Practice] = asyncio.get_running_loop().create_future()
-    over = asyncio.Event()
+    async with kept_open(app_uri, database) as opened:
+        yield opened
 
-    async def serve() -> None:
-        async with open_entrance(app_uri, database) as practice:
-            opened.set_result(practice)
-            await over.wait()
 
-    # A server is closed by the task that has opened it; a fixture may run in two.
-    serving = asyncio.create_task(serve())
-    await asyncio.wait([serving, opened], return_when=asyncio.FIRST_COMPLETED)
-    if serving.done():
-        await serving
-    yield opened.result()
-    over.set()
-    await serving
+@pytest_asyncio.fixture
+async def other_practice(app_uri: str, database: Database) -> AsyncIterator[Practice]:
+    """Another business beside it, behind a server of its own."""
+    async with kept_open(app_uri, database) as opened:
+        yield opened

@@ -1,5 +1,6 @@
 """The application in this process as browsers meet it: each with an address and cookies of its own."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -107,6 +108,26 @@ async def open_entrance(app_uri: str, database: Database, **settings: Any) -> As
     app = web.build(config.Settings(dsn=app_uri, master_key=MASTER_KEY, **settings), app_uri)
     async with app.lifespan():
         yield Practice(app, database, business.id, slug)
+
+
+@asynccontextmanager
+async def kept_open(app_uri: str, database: Database) -> AsyncIterator[Practice]:
+    """Do the same for a fixture, which may run in two tasks: a server is closed by the one that has opened it."""
+    opened: asyncio.Future[Practice] = asyncio.get_running_loop().create_future()
+    over = asyncio.Event()
+
+    async def serve() -> None:
+        async with open_entrance(app_uri, database) as practice:
+            opened.set_result(practice)
+            await over.wait()
+
+    serving = asyncio.create_task(serve())
+    await asyncio.wait([serving, opened], return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        await serving
+    yield opened.result()
+    over.set()
+    await serving
 
 
 def refused(answer: httpx.Response, status: int, code: str) -> Json:

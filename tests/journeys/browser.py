@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
-PAPER = (0xFB, 0xFA, 0xF7)  # the background that booking.css gives
+PAPER = (0xFB, 0xFA, 0xF7)  # the background that holdfast.css gives
 
 
 @dataclass
@@ -49,7 +49,9 @@ class Page(HTMLParser):
         elif tag == "a":
             self.links.append(given.get("href") or "")
         elif tag == "input" and self.forms:
-            self.forms[-1].fields[name] = value
+            # A box that is not ticked is not sent.
+            if given.get("type") != "checkbox" or "checked" in given:
+                self.forms[-1].fields[name] = value
         elif tag == "button" and self.forms:
             self.forms[-1].buttons.append((name, value))
 

@@ -1,4 +1,4 @@
-"""A data directory that has served the demo business, made once a run."""
+"""Data directories that have served the demo business, and that of a proof, made once a run."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from journeys.instance import Instance, copy_of, serving
+from journeys.loaded import Staged, stage_in
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +23,15 @@ def running(served_before: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     """A server with the demo business for the tests of one file, which stop nothing."""
     with serving(copy_of(served_before, tmp_path_factory.mktemp("running") / "data")) as instance:
         yield instance
+
+
+@pytest.fixture(scope="session")
+def staged_before(tmp_path_factory: pytest.TempPathFactory) -> Staged:
+    """A data directory with the business of a proof whose server has stopped: to be copied, not used."""
+    return stage_in(tmp_path_factory.mktemp("staged") / "data")
+
+
+@pytest.fixture
+def staged(staged_before: Staged, tmp_path: Path) -> Staged:
+    """A data directory with the business of a proof; its PostgreSQL is durable."""
+    return Staged(copy_of(staged_before.data_dir, tmp_path / "data"), staged_before.staff_key)

@@ -1,4 +1,8 @@
-"""Clients that reserve and commit with keys of their own, and a book of every answer that they got."""
+"""Clients that reserve and commit, and a book of every answer that they got.
+
+For a server whose past is taken back: what was acknowledged after the moment that is restored can be struck from the
+book. Everything else is loaded by `proof.load`, whose history cannot be changed.
+"""
 
 import asyncio
 import random

@@ -13,6 +13,7 @@ CHECKS = ["server", "role", "durability", "connections", "clock", "roles", "role
 CHECKS += [
     "extensions",
     "migrations",
+    "backups",
     "worker",
     "backfills",
     "contacts",

@@ -13,6 +13,8 @@ import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from holdfast.kernel import http, recorder
+from holdfast.webhooks import measures
 from house.sources import ROOT
 from journeys.instance import Instance, copy_of, eventually, holdfast, serving
 
@@ -128,6 +130,15 @@ EXPRESSIONS = [
 ]
 
 
+# As if a figure of which there is nothing to show yet had each label that somebody asks for.
+EVERY_LABEL = {
+    label
+    for text in EXPRESSIONS
+    for label in re.findall(r"(\w+)=|by \(([^)]*)\)", text)
+    for label in ", ".join(label).split(", ")
+}
+
+
 @pytest.fixture(scope="module")
 def shown(instance: Instance) -> dict[str, set[str]]:
     """The labels of each figure that a server shows after a booking and a race that was lost."""
@@ -141,6 +152,9 @@ def shown(instance: Instance) -> dict[str, set[str]]:
         # The label that Prometheus adds by itself is the job.
         found: dict[str, set[str]] = {}
         for family in text_string_to_metric_families(instance.get("/metrics").text):
+            if not family.samples:
+                # Declared, of accounts that this business has not: by provider, and whatever else is asked.
+                found[f"{family.name}_total" if family.type == "counter" else family.name] = EVERY_LABEL
             for sample in family.samples:
                 found.setdefault(sample.name, {"job"}).update(sample.labels)
         return found if "holdfast_booking_conflicts_total" in found else None
@@ -158,6 +172,28 @@ def test_what_is_watched_exists(shown: dict[str, set[str]], expression: str) -> 
         assert set(re.findall(r"(\w+)=", selector)) <= shown[name]
     grouped = {label for group in re.findall(r" by \(([^)]*)\)", expression) for label in group.split(", ")}
     assert all(grouped <= shown[name] for name, _ in asked)
+
+
+def test_an_alert_hears_the_first_of_its_kind() -> None:
+    """Each count whose increase an alert asks for is shown as 0 before anything is counted, with the label that it asks for."""
+    rules = (OPS / "prometheus-alerts.yml").read_text()
+    asked = re.findall(r'increase\((holdfast_\w+)_total(?:\{\w+="(\w+)"\})?\[', rules)
+    known = {counter.name: counter.known for counter in (http.REFUSALS, recorder.LOST, measures.ATTEMPTS)}
+    assert {name for name, _ in asked} == set(known)
+    assert [(name, label) for name, label in asked if not known[name] or (label and (label,) not in known[name])] == []
+
+
+def test_every_alert_has_its_part_of_the_runbook() -> None:
+    """Each alert names a heading of the runbook that is there, and the runbook has none of an alert that is gone."""
+    rules = (OPS / "prometheus-alerts.yml").read_text()
+    alerts = re.findall(r"- alert: (\w+)", rules)
+    named = re.findall(r"runbook: docs/runbook\.md#(\w+)", rules)
+    assert named == [alert.lower() for alert in alerts]
+    runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^## (\w+)$", runbook, re.MULTILINE)) == sorted(alerts)
+    parts = re.split(r"^## \w+$", runbook, flags=re.MULTILINE)[1:]
+    for part in parts:
+        assert re.findall(r"^\*\*(\w+):\*\*", part, re.MULTILINE) == ["Means", "Meanwhile", "Look", "Do"]
 
 
 def test_the_dashboard_can_be_imported() -> None:

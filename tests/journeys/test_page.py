@@ -11,12 +11,14 @@ import httpx
 import psycopg
 import pytest
 
-from holdfast.booking.pages.texts import TEXTS
+from booking.served import NOWHERE
+from holdfast.kernel.languages import LANGUAGES
 from journeys.browser import PAPER, Browser, Page, chromium, picture
 from journeys.instance import Instance, holdfast
+from wording import say
 
 START = "/emotional-balance/booking/slot"
-GUEST = {"name": "Гость", "email": "guest@example.org", "phone": "+7 900 000-00-00"}
+GUEST = {"name": "Гость", "email": "guest@example.org", "phone": "+7 900 000-00-00", "consent": "yes"}
 HOSTILE = "<img src=x onerror=alert(1)>\"'&amp;"
 HOSTILE_FILE = f"""
 [business]
@@ -61,6 +63,11 @@ def pick(page: Page, number: int = 0) -> str:
     return [value for name, value in page.form.buttons if name == "start"][number]
 
 
+def leaders(page: Page) -> list[str]:
+    """Return whom a page of times lets choose."""
+    return list(dict.fromkeys(found for link in page.links for found in re.findall(r"resource=([0-9a-f-]{36})", link)))
+
+
 def token_of(page: Page) -> str:
     """Return the code that a confirmation shows."""
     [token] = [word for word in page.words if re.fullmatch(r"[A-Za-z0-9_-]{43}", word)]
@@ -94,7 +101,6 @@ def test_the_page_is_at_its_addresses(browser: Browser, path: str) -> None:
 @pytest.mark.parametrize(("language", "zone"), [("ru", "Asia/Vladivostok"), ("en", "America/New_York")])
 def test_from_services_to_a_confirmed_booking(running: Instance, language: str, zone: str) -> None:
     """Without JavaScript a client chooses service and time, holds it, types the details and is booked (U-1, U-4)."""
-    texts = TEXTS[language]
     with Browser(running.url, lang=language, tz=zone) as browser:
         services = browser.open("/booking/slot/")
         assert services.one("html")["lang"] == language
@@ -104,12 +110,12 @@ def test_from_services_to_a_confirmed_booking(running: Instance, language: str, 
         start = pick(shown)
         held = browser.send(shown.form, start=start)
         assert held.status == 200
-        assert texts["held"] in held.text
+        assert say(language, "This time is held for you") in held.text
         local = datetime.fromtimestamp(int(start), ZoneInfo(zone))
         assert f"{local:%H:%M} ({zone})" in held.text
         confirmed = browser.send(held.form, **GUEST)
     assert confirmed.status == 200
-    assert texts["confirmed"] in confirmed.text
+    assert say(language, "Your booking is confirmed") in confirmed.text
     booked = httpx.get(
         f"{running.url}/api/booking/appointments/{number_of(confirmed)}",
         headers={"Booking-Token": token_of(confirmed)},
@@ -125,8 +131,10 @@ def test_times_are_shown_in_the_zone_of_the_client(running: Instance) -> None:
     seen = {}
     for zone in ("Europe/Moscow", "Asia/Tokyo", "America/Los_Angeles"):
         with Browser(running.url, lang="en", tz=zone) as browser:
-            page = times(browser, 30)
-        labels = re.findall(r'value="(\d+)" aria-label="Book ([^"]+)"', page.source)
+            pages = [times(browser, day) for day in range(30, 35)]
+        labels = [
+            found for page in pages for found in re.findall(r'value="(\d+)" aria-label="Book ([^"]+)"', page.source)
+        ]
         assert len(labels) > 50
         for start, label in labels:
             local = datetime.fromtimestamp(int(start), ZoneInfo(zone))
@@ -134,7 +142,7 @@ def test_times_are_shown_in_the_zone_of_the_client(running: Instance) -> None:
             assert label.endswith(f"{local:%H:%M}")
         seen[zone] = dict(labels)
     shared = set.intersection(*(set(starts) for starts in seen.values()))
-    assert len(shared) > 50
+    assert len(shared) > 40
     assert all(len({seen[zone][start] for zone in seen}) == 3 for start in shared)
 
 
@@ -145,14 +153,14 @@ def test_the_language_follows_the_browser(running: Instance) -> None:
             page = browser.open("/booking/slot", headers={"Accept-Language": wished})
             assert page.one("html")["lang"] == language
             other = "en" if language == "ru" else "ru"
-            assert browser.open(page.links[0]).one("html")["lang"] == other
-    assert set(TEXTS["en"]) <= set(TEXTS["ru"])
+            [link] = [link for link in page.links if f"lang={other}" in link]
+            assert browser.open(link).one("html")["lang"] == other
 
 
 def test_a_lost_race_shows_what_is_free(running: Instance, browser: Browser) -> None:
     """Who comes second sees at once what else is free, and with whom, and holds it with one click (B-22, U-1)."""
     page = times(browser, 3)
-    [first, _] = page.options("resource")[1:3]
+    [first, _] = leaders(page)[:2]
     start = pick(page, 2)
     with Browser(running.url, lang="ru") as faster:
         winner = faster.send(times(faster, 3).form, start=start, resource=first)
@@ -218,6 +226,7 @@ def test_a_mistake_keeps_what_was_typed(browser: Browser, wrong: dict[str, str],
     assert f"Please check: {told}" in invalid.text
     assert {name: invalid.form.fields[name] for name in GUEST} == typed
     assert [given["name"] for _, given in invalid.tags if "aria-invalid" in given] == list(wrong)
+    assert [given["name"] for _, given in invalid.tags if "autofocus" in given] == list(wrong)
     assert "Your booking is confirmed" in browser.send(invalid.form, **GUEST).text
 
 
@@ -279,22 +288,22 @@ def test_opening_an_address_changes_nothing(running: Instance, browser: Browser)
         (START, {"service": "nothing"}, 404),
         (START, {"service": "individual-session", "resource": str(uuid4())}, 404),
         (START, {"service": "individual-session", "day": "tomorrow"}, 400),
-        (f"{START}/held/{uuid4()}", {}, 404),
+        (f"{START}/held/{NOWHERE}", {}, 404),
         (f"{START}/held/{HOSTILE.replace('/', '')}", {}, 404),
     ],
 )
 def test_problems_are_pages(running: Instance, path: str, query: dict[str, str], status: int) -> None:
     """What cannot be shown is said on a page in the language of the client, with a way on (H-1, U-4)."""
-    for language in TEXTS:
+    for language in LANGUAGES:
         with Browser(running.url, lang=language) as browser:
             page = browser.open(path, **query)
         assert page.status == status
-        assert TEXTS[language]["problem_title"] in page.text
+        assert say(language, "That did not work") in page.text
         assert page.one("html")["lang"] == language
         assert page.links or "nobody" in path
 
 
-@pytest.mark.parametrize("start", ["", "now", "1", "9" * 30, "-5", f"1@{uuid4()}"])
+@pytest.mark.parametrize("start", ["", "now", "1", "9" * 30, "-5", f"1@{NOWHERE}"])
 def test_times_that_were_never_offered_are_refused(browser: Browser, start: str) -> None:
     """A form that asks for a time that is not offered gets a page that says so, and holds nothing (A-4, U-1)."""
     page = times(browser, 11)
@@ -314,7 +323,7 @@ def test_every_text_is_escaped(running: Instance, tmp_path: Path) -> None:
         pages += [browser.open("/hostile/booking/slot"), browser.open("/hostile/booking/slot", service="service")]
     with Browser(running.url, lang="en") as browser:
         shown = times(browser, 12, "service", "/hostile/booking/slot")
-        one = shown.options("resource")[1]
+        one = leaders(shown)[0]
         held = browser.send(shown.form, start=pick(shown), resource=one)
         pages += [shown, held, browser.send(shown.form, start=pick(shown), resource=one, key="another", name=HOSTILE)]
         typed = {"name": HOSTILE, "email": HOSTILE, "phone": HOSTILE}
@@ -326,28 +335,35 @@ def test_every_text_is_escaped(running: Instance, tmp_path: Path) -> None:
         pages += [browser.send(other.form, **typed), browser.send(shown.form, start=HOSTILE, service=HOSTILE)]
     assert [page.status for page in pages] == [200, 400, 200, 200, 409, 400, 200, 410, 404]
     for page in pages:
-        assert {tag for tag, _ in page.tags} & {"img", "script"} == set(), page.source
+        assert {tag for tag, _ in page.tags} & {"img"} == set(), page.source
+        scripts = [given.get("src") or "" for tag, given in page.tags if tag == "script"]
+        assert all(address.startswith("/static/booking.js?") for address in scripts)
         assert [given for _, given in page.tags if any(name.startswith("on") for name in given)] == []
     assert all(HOSTILE in page.text for page in pages)
 
 
 def test_the_page_is_allowed_nothing(running: Instance) -> None:
-    """The page has no script and no inline style, may load only our own, and stands in no frame and no cache (U-1)."""
+    """The page has nothing inline, may load only what is ours, and stands in no frame and no cache (U-1)."""
     answer = httpx.get(f"{running.url}/booking/slot/?service=intro-call", timeout=30)
     policy = answer.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
-    assert "script-src" not in policy
+    assert "script-src 'self';" in policy
+    assert "unsafe" not in policy
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     page = Page(answer)
-    assert [tag for tag, given in page.tags if tag in ("script", "style") or "style" in given] == []
-    sheet = httpx.get(f"{running.url}{page.one('link')['href']}", timeout=30)
-    assert (sheet.status_code, sheet.headers["Content-Type"].partition(";")[0]) == (200, "text/css")
+    assert [tag for tag, given in page.tags if tag == "style" or "style" in given] == []
+    assert all("src" in given for tag, given in page.tags if tag == "script")
+    sheets = [given["href"] for tag, given in page.tags if tag == "link" and given.get("rel") == "stylesheet"]
+    assert len(sheets) == 2
+    for address in sheets:
+        sheet = httpx.get(f"{running.url}{address}", timeout=30)
+        assert (sheet.status_code, sheet.headers["Content-Type"].partition(";")[0]) == (200, "text/css")
 
 
 @pytest.mark.skipif(chromium() is None, reason="NOT LOOKED AT: there is no chromium on the PATH")
-@pytest.mark.parametrize("language", list(TEXTS))
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(("width", "height"), [(320, 844), (390, 844), (1280, 900)])
 def test_nothing_hangs_over_the_edge(
     running: Instance, browser: Browser, tmp_path: Path, language: str, width: int, height: int

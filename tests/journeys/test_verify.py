@@ -14,11 +14,13 @@ from journeys.damages_of_calendars import CALENDAR_DAMAGES, CALENDARS_SOUND
 from journeys.damages_of_chains import CHAINS
 from journeys.damages_of_crm import CRM, CRM_REFERENCES
 from journeys.damages_of_history import HISTORY
+from journeys.damages_of_messages import MESSAGE_REFERENCES, MESSAGES
 from journeys.damages_of_moderation import MODERATION, MODERATION_REFERENCES
 from journeys.damages_of_payments import MONEY, MONEY_PLACED, MONEY_SOUND
 from journeys.damages_of_series import SERIES
 from journeys.damages_of_waiting import WAITING, WAITING_SOUND
 from journeys.damages_of_walls import REBUILD, WALLS
+from journeys.damages_of_webhooks import WEBHOOK_REFERENCES, WEBHOOKS
 from journeys.practice import NEIGHBOUR, PRACTICE, Tenant, clone, open_practice, the
 from journeys.references import REFERENCES, WITHOUT_FOREIGN_KEY
 from journeys.references_of_calendars import CALENDAR_REFERENCES
@@ -26,7 +28,8 @@ from journeys.references_of_content import CONTENT_REFERENCES
 
 DAMAGES = PLACES | CONTACTS | CLAIMS | HISTORY | SERIES | MONEY | MODERATION | CRM | CALENDAR_DAMAGES | WALLS
 REFERENCES_OF_ALL = REFERENCES | CALENDAR_REFERENCES | CONTENT_REFERENCES | MODERATION_REFERENCES | CRM_REFERENCES
-DAMAGES |= REFERENCES_OF_ALL | WITHOUT_FOREIGN_KEY | WAITING
+REFERENCES_OF_ALL |= MESSAGE_REFERENCES | WEBHOOK_REFERENCES
+DAMAGES |= REFERENCES_OF_ALL | WITHOUT_FOREIGN_KEY | WAITING | MESSAGES | WEBHOOKS
 
 # What looks like damage and is none.
 SOUND = (

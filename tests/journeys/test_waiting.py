@@ -8,9 +8,10 @@ from uuid import uuid4
 
 import pytest
 
-from holdfast.booking.pages.texts import TEXTS
+from holdfast.kernel.languages import LANGUAGES
 from journeys.browser import PAPER, Browser, Page, chromium, picture
 from journeys.instance import Instance, eventually
+from wording import say
 
 WAIT = "/emotional-balance/booking/slot/waitlist"
 
@@ -50,22 +51,21 @@ def test_from_waiting_to_a_confirmed_booking(browser: Browser, day: int, languag
     """Whoever waits for a free time is offered it within seconds, takes it with the form that knows them already, and reads
     that it is theirs; one who declines has left (W-1, U-1, U-4).
     """
-    texts = TEXTS[language]
     first, second = (offered(browser, wait(browser, day, language)) for _ in range(2))
-    assert texts["offered"] in first.text
+    assert say(language, "A place is free for you") in first.text
     details, decline = first.forms
     assert details.fields["name"] == "Guest who waits"
-    confirmed = browser.send(details)
-    assert texts["confirmed"] in confirmed.text
-    assert texts["offer_accepted"] in browser.open(first.address.removeprefix(browser.url)).text
+    confirmed = browser.send(details, consent="yes")
+    assert say(language, "Your booking is confirmed") in confirmed.text
+    assert say(language, "You have taken this place") in browser.open(first.address.removeprefix(browser.url)).text
     left = browser.send(second.forms[1])
-    assert texts["offer_withdrawn"] in left.text
+    assert say(language, "You have left the waitlist") in left.text
     assert decline.action != details.action
     assert re.search(r"/held/[0-9a-f-]{36}", details.action)
 
 
 @pytest.mark.skipif(chromium() is None, reason="NOT LOOKED AT: there is no chromium on the PATH")
-@pytest.mark.parametrize("language", list(TEXTS))
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(("width", "height"), [(320, 844), (1280, 900)])
 def test_an_offer_fits_the_screen(browser: Browser, tmp_path: Path, language: str, width: int, height: int) -> None:
     """In a real browser, on a phone and on a desk, an offer fills the screen and stays inside its edges (W-1, U-5)."""

@@ -39,6 +39,19 @@ def test_labels_are_bounded() -> None:
     assert len(histogram.cells) == 1_001
 
 
+def test_what_is_known_is_shown_before_it_is_counted(tmp_path: Path) -> None:
+    """Labels that are known are shown as 0, so that the first of a kind is an increase for whoever watches; a process that
+    counts on from another one counts right.
+    """
+    counter = Counter("c", "c", ("code",), known=[("a",)])
+    assert shown(Publication("web", tmp_path).text()) == {"c_total[('code', 'a')]": 0}
+    counter.add("a")
+    counter.add("b")
+    left = figures.take(0)
+    figures.resume(left)
+    assert dict(counter.values) == {("a",): 2, ("b",): 2}
+
+
 def test_a_name_is_said_once() -> None:
     """Two figures of one name are refused when they are defined."""
     Counter("c", "c")

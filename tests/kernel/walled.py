@@ -9,6 +9,7 @@ later migration is among them.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -78,7 +79,6 @@ select a.attname, format_type(coalesce(nullif(d.typbasetype, 0), t.oid), null), 
 _VALUES: dict[str, Any] = {
     "smallint": 1,
     "integer": 1,
-    "bigint": 1,
     "numeric": 1,
     "double precision": 1,
     "boolean": True,
@@ -91,13 +91,18 @@ _VALUES: dict[str, Any] = {
 }
 
 
+# No two tenants have the same one, where numbers count what a tenant has.
+_NUMBERS = count(1)
+
+
 @dataclass(frozen=True)
 class Tenant:
-    """A business; whatever it owns has the same id, and the same word wherever there is a text."""
+    """A business; whatever it owns has the same id and number, and the same word wherever there is a text."""
 
     business_id: UUID = field(default_factory=uuid4)
     thing_id: UUID = field(default_factory=uuid4)
     word: str = field(default_factory=lambda: uuid4().hex)
+    number: int = field(default_factory=lambda: next(_NUMBERS))
 
     def value(self, name: str, kind: str) -> Any:
         """Return what this tenant has in a column, or gives to a parameter, of this name and type."""
@@ -107,6 +112,7 @@ class Tenant:
             return [self.value("", kind[:-2])]
         own = {
             "uuid": self.thing_id,
+            "bigint": self.number,
             "text": self.word,
             "character varying": self.word,
             "bytea": b"hfe1" + self.word.encode(),

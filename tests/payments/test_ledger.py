@@ -111,6 +111,17 @@ async def test_another_provider_or_business_may_have_the_same_id(
             await pay(other, booked)
 
 
+async def test_one_payment_pays(database: Database, practice: Practice, booked: UUID) -> None:
+    """No statement lets two payments pay one booking: what the second has taken can only go back (P-7)."""
+    for _ in range(2):
+        await pay(practice, booked)
+    with pytest.raises(psycopg.errors.UniqueViolation, match="payments_one_pays"):
+        async with database.transaction(practice.business_id) as tx:
+            await tx.run(
+                "update payments set state = 'succeeded', captured_minor = amount_minor, captured_at = now(), pays = true"
+            )
+
+
 async def test_an_event_of_a_provider_is_written_down_once(database: Database, practice: Practice) -> None:
     """The same event a second time is refused by an error that names its id; its body is sealed (P-2, P-7, D-4, D-5)."""
 

@@ -80,7 +80,8 @@ def batch(known: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 def listed(known: dict[str, Any], **asked: Any) -> dict[str, Any]:
     """Return the parameters of a list of appointments."""
-    names = ["from", "to", "after", "after_id", "states", "service_id", "schedule_id", "contact", "resource_id"]
+    names = ["from", "to", "after", "after_id", "states", "service_id", "schedule_id", "program_id", "contact"]
+    names += ["resource_id"]
     return dict.fromkeys(names) | {"business_id": known["business_id"], "limit": 50} | asked
 
 

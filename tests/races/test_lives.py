@@ -37,6 +37,7 @@ from holdfast.catalog.resources import set_capacity
 from holdfast.kernel.errors import TryLater
 from holdfast.kernel.ids import new_id
 from journeys.practice import ENVELOPE
+from races.meeting import met
 
 
 async def test_commit_and_expiry_cannot_both_win(practice: Practice) -> None:
@@ -335,7 +336,8 @@ async def test_a_repetition_meets_its_first_attempt(practice: Practice, app_uri:
     ):
         began = await (await first.execute(queries["admit_batch"], {"batch": batch, "repeated": False})).fetchall()
         repetition = asyncio.create_task(second.execute(queries["admit_batch"], {"batch": batch, "repeated": True}))
-        await _until_waiting(app_uri, second.info.backend_pid)
+        await met(app_uri, second.info.backend_pid, repetition)
+        assert not repetition.done()
         await first.commit()
         repeated = await (await repetition).fetchall()
     [told], [again] = (json.loads(rows[0][1]) for rows in (began, repeated))
@@ -344,18 +346,6 @@ async def test_a_repetition_meets_its_first_attempt(practice: Practice, app_uri:
         answer["resources"].sort()
     assert again == {**told, "nonce": told.get("nonce")}
     assert told["outcome"] == ("confirmed" if books else "held")
-
-
-async def _until_waiting(app_uri: str, pid: int) -> None:
-    """Return when a backend waits for a lock."""
-    async with await psycopg.AsyncConnection.connect(app_uri, autocommit=True) as watcher:
-        for _ in range(10_000):
-            row = await (
-                await watcher.execute("select wait_event_type = 'Lock' from pg_stat_activity where pid = %s", [pid])
-            ).fetchone()
-            if row == (True,):
-                return
-    raise AssertionError("the repetition never met its first attempt")
 
 
 async def test_a_resource_that_grows_under_a_request(practice: Practice) -> None:

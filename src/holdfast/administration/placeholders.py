@@ -49,9 +49,26 @@ def filled(text: str, values: Mapping[str, str], *, escape: Callable[[str], str]
     return _BRACES.sub(value, text)
 
 
+def without_empty_lines(text: str, values: Mapping[str, str]) -> str:
+    """Return a text, in which `slips` has found nothing, without the lines whose placeholders all have nothing to say.
+
+    Where such a line was a paragraph by itself, its paragraph is gone.
+    """
+    kept: list[str] = []
+    for line in text.split("\n"):
+        names = [name[1] for match in _BRACES.finditer(line) if match[1] and (name := _NAME.fullmatch(match[1]))]
+        # Part of a placeholder that goes over several lines is none by itself.
+        if names and line.count("{{") == line.count("}}") == len(names) and not any(values[name] for name in names):
+            if kept and not kept[-1].strip():
+                kept.pop()
+        else:
+            kept.append(line)
+    return "\n".join(kept)
+
+
 def escaped(value: str) -> str:
-    """Return a value as a text of HTML shows it."""
-    return html.escape(value)
+    """Return a value as a text of HTML shows it, in as many lines."""
+    return html.escape(value).replace("\r\n", "\n").replace("\n", "<br>\n")
 
 
 def on_one_line(value: str) -> str:

@@ -22,6 +22,12 @@ select distinct on (kind, locale, channel) kind, locale, channel, version, subje
   from message_templates where business_id = %(business_id)s
  order by kind, locale, channel, version desc;
 
+-- name: templates_of_message
+select distinct on (channel) kind, locale, channel, version, subject, body, written_at
+  from message_templates
+ where business_id = %(business_id)s and kind = %(kind)s and locale = %(locale)s
+ order by channel, version desc;
+
 -- name: template
 -- The one in use, or an earlier version.
 select kind, locale, channel, version, subject, body, written_at

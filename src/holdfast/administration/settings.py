@@ -1,5 +1,6 @@
 """Settings and flags of a business: declared in the code, changed by staff, each change in the audit log."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +31,11 @@ class Stage(StrEnum):
     PROD = "prod"
 
 
+# A slash at the end is what people copy from where they see the address.
+_ORIGIN = re.compile(r"(https?://(?:[a-z0-9-]+\.)*[a-z0-9-]+(?::([0-9]{1,5}))?)/?", re.ASCII | re.IGNORECASE)
+_MOST_ORIGINS = 10
+_LAST_PORT = 65_535
+
 # How far something new has come: nowhere, then to ever more servers.
 _SCOPES = ("off", Stage.INTERNAL, Stage.STAGE, Stage.PROD)
 
@@ -39,11 +45,11 @@ class Setting:
     """One setting; `allows` returns a value as it is stored, or None for one that it cannot have."""
 
     key: str
-    type: Literal["flag", "number", "word"]
+    type: Literal["flag", "number", "word", "sites"]
     default: Scalar
     meaning: str
     allows: Callable[[object], Scalar | None]
-    # What may be chosen, or the least and the greatest number.
+    # What may be chosen, or the least and the greatest number; nothing where people write what they like.
     choice: tuple[Scalar, ...]
     # Who may change it.
     permission: Permission = Permission.CHANGE_SETTINGS
@@ -79,6 +85,25 @@ def word(key: str, meaning: str, *words: str, in_picture: bool = False) -> Setti
     return _declared(Setting(key, "word", words[0], meaning, one_of(*words), words, in_picture=in_picture))
 
 
+def sites(key: str, meaning: str) -> Setting:
+    """Declare a list of sites, as origins with a blank between them, like https://example.org; none by default."""
+    return _declared(Setting(key, "sites", "", meaning, origins_in, ()))
+
+
+def origins_in(value: object) -> str | None:
+    """Return a list of origins as browsers write them (RFC 6454, section 6.2), each once; None for what is none."""
+    if not isinstance(value, str):
+        return None
+    found = [
+        match[1].lower()
+        for each in value.split()
+        if (match := _ORIGIN.fullmatch(each)) and 0 < int(match[2] or 1) <= _LAST_PORT
+    ]
+    if len(found) != len(value.split()) or len(found) > _MOST_ORIGINS:
+        return None
+    return " ".join(dict.fromkeys(found))
+
+
 def _declared(setting: Setting) -> Setting:
     if setting.key in SETTINGS:
         raise ValueError(f"setting {setting.key} is declared already")
@@ -106,8 +131,16 @@ CALENDAR_FRESHNESS_MINUTES = number(
 CALENDAR_TENTATIVE = word(
     "calendar_tentative", "Whether an event that is only tentative in somebody's calendar blocks time", "busy", "free"
 )
+EMBEDDING_SITES = sites("embedding_sites", "Which sites may show the booking page within their own")
 REMINDER_HOURS = number(
     "reminder_hours", "How long before an appointment its client is reminded", default=24, least=1, most=168
+)
+MESSAGE_DAYS = number(
+    "message_days",
+    "For how many days it is kept to whom messages went and what they said",
+    default=30,
+    least=1,
+    most=365,
 )
 
 WAITLIST_OFFER_MINUTES = number(
@@ -141,7 +174,7 @@ async def values_of(tx: Transaction) -> list[Value]:
     return [_value(SETTINGS[key], stored.get(key)) for key in sorted(SETTINGS)]
 
 
-async def change(tx: Transaction, key: str, value: Any, staff: Staff) -> Value:
+async def change(tx: Transaction, key: str, value: Any, staff: Staff, reason: str | None = None) -> Value:
     """Give a setting a value, or its default for None; return what it is now. Nothing is written when it is so already.
 
     Raises UnknownSetting, Forbidden when it is not theirs to change, ValidationFailed.
@@ -165,7 +198,9 @@ async def change(tx: Transaction, key: str, value: Any, staff: Staff) -> Value:
     [after] = [each for each in await values_of(tx) if each.setting is setting]
     if after != before:
         was, now = _shown(before.value), _shown(after.value)
-        await record(tx, "setting", aggregate_of(tx, key), "change_setting", staff.actor, before=was, after=now)
+        await record(
+            tx, "setting", aggregate_of(tx, key), "change_setting", staff.actor, before=was, after=now, reason=reason
+        )
         if setting.in_picture:
             await businesses.raise_catalog_version(tx)
     return after
@@ -193,6 +228,8 @@ def _shown(value: Scalar) -> str:
 
 
 def _allowed(setting: Setting) -> str:
+    if setting.type == "sites":
+        return f"must be addresses of sites like https://example.org, with blanks between them, {_MOST_ORIGINS} at most"
     if setting.type == "number":
         return f"must be a whole number from {setting.choice[0]} to {setting.choice[1]}"
     return f"must be one of {', '.join(map(str, setting.choice))}"

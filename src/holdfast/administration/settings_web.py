@@ -14,7 +14,8 @@ from holdfast.identity.permissions import Permission
 from holdfast.kernel.documents import documented
 from holdfast.kernel.http import Instant, decode, json_response
 
-Text = Annotated[str, msgspec.Meta(max_length=100)]
+Text = Annotated[str, msgspec.Meta(max_length=1_000)]
+Reason = Annotated[str, msgspec.Meta(max_length=2_000)]
 
 
 class SettingView(msgspec.Struct, rename="camel", kw_only=True):
@@ -45,6 +46,7 @@ class SettingBody(msgspec.Struct):
     """The value that a setting is to have; null or nothing for its default."""
 
     value: bool | int | Text | None = None
+    reason: Reason | None = None
 
 
 @get(
@@ -73,7 +75,7 @@ async def change_setting(request: Call, key: FromPath[str]) -> Response[bytes]:
     data = decode(SettingBody, await request.body())
     staff = staff_of(request)
     async with request.app.state.database.transaction(staff.business_id) as tx:
-        changed = await settings.change(tx, key, data.value, staff)
+        changed = await settings.change(tx, key, data.value, staff, data.reason)
     return json_response(_shown(changed, request.app.state.stage))
 
 

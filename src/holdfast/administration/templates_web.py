@@ -117,7 +117,7 @@ async def write_template(
     name, staff = templates.named(kind, locale, channel), staff_of(request)
     text = Text(data.subject, data.body)
     async with request.app.state.database.transaction(staff.business_id) as tx:
-        written = await templates.write(tx, name, text, expected_version=data.expected_version, actor=staff.actor)
+        written = await templates.write(tx, name, text, expected_version=data.expected_version, staff=staff)
     return json_response(TemplateView.of(written))
 
 

@@ -48,6 +48,10 @@ class Snapshot:
         """Return the active service with this slug."""
         return next((s for s in self.services.values() if s.slug == slug and s.active), None)
 
+    def hours(self, resource_id: UUID) -> Hours:
+        """Return when a resource of this picture is open."""
+        return self._open[resource_id].hours
+
     def offering(self, service: Service, resource_id: UUID | None = None) -> Offering | None:
         """Return what a slot of the service needs, led by one resource if named; None if it cannot lead."""
         key = (service.id, resource_id)

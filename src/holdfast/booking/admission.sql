@@ -363,6 +363,9 @@ begin
         v_outcome[r.n] := case when r.same then 'replayed' else 'key_reused' end;
         v_answer[r.n] := r.answer;
     end loop;
+    if found or p_repeated then
+        perform await_replication();
+    end if;
     if v_any_slot then
         select catalog_version into v_catalog from businesses where id = p_business_id;
         for r in select q.n, q.catalog, q.starts, q.notice_seconds, q.horizon_seconds from unnest(v_requests) q
@@ -791,6 +794,11 @@ begin
     if v_awaiting is not null then
         perform record_changes(p_business_id, v_awaiting, v_awaiting_keys, 'commit', 'held', 'client', null,
                                'AppointmentAwaitingPayment');
+    end if;
+
+    -- What was committed before, nobody may have waited for.
+    if cardinality(v_first) is distinct from cardinality(v_requests) then
+        perform await_replication();
     end if;
 
     return (

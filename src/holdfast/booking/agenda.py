@@ -24,7 +24,16 @@ class Filters:
     service_id: UUID | None = None
     schedule_id: UUID | None = None
     resource_id: UUID | None = None
+    program_id: UUID | None = None
     contact: str | None = None
+    # The blind index of an e-mail address or of a phone number, for whoever knows a person by that alone.
+    email_index: bytes | None = None
+    phone_index: bytes | None = None
+
+    @property
+    def of_somebody(self) -> bool:
+        """Return whether it is the appointments of one person that are looked for."""
+        return (self.contact or self.email_index or self.phone_index) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +58,18 @@ async def list_appointments(tx: Transaction, filters: Filters, *, cursor: str | 
         "states": None if filters.states is None else list(filters.states),
         "service_id": filters.service_id,
         "schedule_id": filters.schedule_id,
+        "program_id": filters.program_id,
         "resource_id": filters.resource_id,
         "after": after,
         "after_id": after_id,
         "limit": limit + 1,
     }
-    if filters.contact is None:
+    if not filters.of_somebody:
         found = await tx.all(Booking, _SQL["list_appointments"], values)
     else:
-        values |= {"contact": filters.contact, **looked_for(await tx.keys(), filters.contact)}
+        values |= {"email_index": filters.email_index, "phone_index": filters.phone_index, "contact": filters.contact}
+        if filters.contact is not None:
+            values |= looked_for(await tx.keys(), filters.contact)
         found = await find_all(tx, [row["id"] for row in await tx.rows(_SQL["appointments_of"], values)])
     last = found[limit - 1] if len(found) > limit else None
     return Page(found[:limit], None if last is None else cursor_after(last.starts_at, last.id))

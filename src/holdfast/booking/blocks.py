@@ -9,7 +9,7 @@ import msgspec
 from holdfast.booking.admission import sweep
 from holdfast.booking.bookings import Keyed, find_answer, keep_answer
 from holdfast.booking.errors import TimeTaken
-from holdfast.kernel.audit import Actor, open_reason, record, seal_reason
+from holdfast.kernel.audit import Actor, emit, open_reason, record, seal_reason
 from holdfast.kernel.database import Database, Transaction
 from holdfast.kernel.errors import NotFound, TryLater
 from holdfast.kernel.ids import new_id, uuid_or_none
@@ -75,7 +75,8 @@ async def unblock(tx: Transaction, block_id: UUID, actor: Actor) -> None:
     await tx.run(_SQL["drop_block_claims"], values)
     if await tx.run(_SQL["drop_block"], values) == 0:
         raise NotFound
-    await record(tx, "block", block_id, "unblock", actor)
+    version = await record(tx, "block", block_id, "unblock", actor)
+    await emit(tx, block_id, version, "TimeUnblocked", {"resourceId": str(found[0]["resource_id"])})
 
 
 async def _block(tx: Transaction, wanted: Wanted, key: Keyed, actor: Actor) -> BlockView:
@@ -102,5 +103,6 @@ async def _block(tx: Transaction, wanted: Wanted, key: Keyed, actor: Actor) -> B
     shown = BlockView(**row, reason=wanted.reason)
     # What somebody wrote freely is in no answer that is kept.
     await keep_answer(tx, key, None, {**msgspec.to_builtins(shown), "reason": None, "reasonId": reason_id})
-    await record(tx, "block", shown.id, "block", actor, reason=reason_id)
+    version = await record(tx, "block", shown.id, "block", actor, reason=reason_id)
+    await emit(tx, shown.id, version, "TimeBlocked", {"resourceId": str(shown.resource_id)})
     return shown

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Protocol, TypedDict
 from uuid import UUID
 
 import msgspec
@@ -105,7 +105,31 @@ def seal(keys: TenantKeys, booking_id: UUID, person: Person) -> SealedContact:
     )
 
 
-def person_of(keys: TenantKeys, booking: Booking) -> Person:
+class ForSomebody(Protocol):
+    """A row that tells whom a booking is for."""
+
+    @property
+    def id(self) -> UUID:
+        """The booking."""
+
+    @property
+    def contact(self) -> bytes | None:
+        """The envelope."""
+
+    @property
+    def guest_email(self) -> str | None:
+        """In plain text, of a row of an earlier release, as the next two."""
+
+    @property
+    def guest_phone(self) -> str | None:
+        """See guest_email."""
+
+    @property
+    def guest_name(self) -> str | None:
+        """See guest_email."""
+
+
+def person_of(keys: TenantKeys, booking: ForSomebody) -> Person:
     """Return whom a booking is for, also when an earlier release has left that in plain text.
 
     Raises Undecipherable, which nobody is shown, when the envelope was damaged or moved here from another row.

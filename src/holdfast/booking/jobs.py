@@ -1,12 +1,10 @@
 """What the worker does for bookings: sweeping holds that have run out (B-23), laying out schedules ahead (K-4)."""
 
-import psycopg
 import structlog
 
 from holdfast.booking.admission import queries, sweep
 from holdfast.booking.layouts import lay_out_ahead
-from holdfast.kernel.database import Database
-from holdfast.kernel.errors import TryLater
+from holdfast.kernel.database import Database, is_away
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +56,7 @@ async def lay_out_all(database: Database) -> int:
                 pass
             layout = await database.run(business_id, lay_out_ahead)
         except Exception as failure:
-            if _is_away(failure):
+            if is_away(failure):
                 raise
             log.exception("layout_failed", business_id=str(business_id))
             continue
@@ -77,8 +75,3 @@ async def lay_out_all(database: Database) -> int:
     if total:
         log.info("schedules_laid_out", count=total)
     return total
-
-
-def _is_away(failure: Exception) -> bool:
-    """Tell whether the database cannot be reached, for anybody; a refusal of the database has a state of SQL."""
-    return isinstance(failure, TryLater) or (isinstance(failure, psycopg.OperationalError) and not failure.sqlstate)

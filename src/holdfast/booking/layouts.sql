@@ -62,6 +62,15 @@ on conflict on constraint program_schedules_start do update
  where s.withdrawn = 'rule'
 returning s.id, s.program_id, s.starts_at;
 
+-- name: add_by_hand
+-- No layout touches one without a capacity of the rule.
+insert into program_schedules as s (business_id, program_id, starts_at, ends_at, max_capacity, rule_capacity)
+values (%(business_id)s, %(program_id)s, %(start)s, %(end)s, %(max_capacity)s, null)
+on conflict on constraint program_schedules_start do update
+   set withdrawn = null, ends_at = excluded.ends_at, max_capacity = excluded.max_capacity, rule_capacity = null
+ where s.withdrawn is not null
+returning s.id;
+
 -- name: take_resource
 -- Schedules that do not get every place of the resource; the places that they did get are theirs until they are
 -- withdrawn. Asked in the order in which they are given.

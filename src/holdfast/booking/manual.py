@@ -121,7 +121,7 @@ async def _book(
             "business_id": tx.business_id,
             "request": msgspec.json.encode(request).decode(),
             "ignores_busy": manual.overrides,
-            "actor_id": manual.staff.key_id,
+            "actor_id": manual.staff.id,
             "reason_id": await seal_reason(tx, manual.reason),
         },
     )

@@ -42,8 +42,13 @@ async def told_of(tx: Transaction, whom: Handles) -> dict[str, list[dict[str, An
             | {"intake": intake and msgspec.json.decode(intake)}
             | {"reasons": await reasons_of(tx, booking.id)}
         )
-    waits = [_awaited(opened(keys, row)) for row in await tx.rows(_SQL["waits_of"], _values(tx, whom))]
-    return {"bookings": bookings, "waitlist": waits}
+    return {"bookings": bookings, "waitlist": [_awaited(request) for request in await waits_of(tx, whom)]}
+
+
+async def waits_of(tx: Transaction, whom: Handles) -> list[WaitlistRequest]:
+    """Return what a person waits for, and has waited for, in the order in which they asked."""
+    keys = await tx.keys()
+    return [opened(keys, row) for row in await tx.rows(_SQL["waits_of"], _values(tx, whom))]
 
 
 async def lock_forgettable(tx: Transaction, whom: Handles) -> list[UUID]:

@@ -59,7 +59,7 @@ select occupation(%(business_id)s::uuid, %(resources)s::uuid[], %(limited)s::uui
                   %(from)s::timestamptz, %(to)s::timestamptz, %(without)s::uuid)::text;
 
 -- name: find_key
-select operation, request_hash, answer from idempotency_keys
+select operation, request_hash, answer, await_replication() from idempotency_keys
  where business_id = %(business_id)s and key = %(key)s;
 
 -- name: write_key

@@ -49,8 +49,7 @@ async def set_capacity(tx: Transaction, schedule_id: UUID, max_capacity: int) ->
 
     Raises CapacityBelowTaken, UnknownSchedule, ValidationFailed.
     """
-    if not 1 <= max_capacity <= _MAX_CAPACITY:
-        raise ValidationFailed.at("maxCapacity", f"must be 1 to {_MAX_CAPACITY}")
+    check_capacity(max_capacity)
     values = {"business_id": tx.business_id, "id": schedule_id, "max_capacity": max_capacity}
     before: int | None = await tx.value(_SQL["set_capacity"], values)
     if before is None:
@@ -63,6 +62,12 @@ async def set_capacity(tx: Transaction, schedule_id: UUID, max_capacity: int) ->
     if taken is None:
         raise UnknownSchedule
     raise CapacityBelowTaken(details={"taken": taken})
+
+
+def check_capacity(max_capacity: int) -> None:
+    """Raise ValidationFailed for a number of places that no schedule has."""
+    if not 1 <= max_capacity <= _MAX_CAPACITY:
+        raise ValidationFailed.at("maxCapacity", f"must be 1 to {_MAX_CAPACITY}")
 
 
 async def list_schedules(

@@ -36,6 +36,7 @@ _PATH = "/api/booking/series"
         headers=("Idempotency-Key",),
         answers=SeriesView,
         created=True,
+        made="seriesId",
         refusals=views.PLACE_REFUSALS,
     ),
 )
@@ -61,7 +62,10 @@ async def read_series(request: Call, series_id: FromPath[str]) -> Response[bytes
     return json_response(SeriesView.of(found, bookings))
 
 
-@post(f"{_PATH}/{{series_id:str}}/commit", opt=documented(views.GuestBody, answers=CommittedSeriesView, created=True))
+@post(
+    f"{_PATH}/{{series_id:str}}/commit",
+    opt=documented(views.GuestBody, answers=CommittedSeriesView, created=True, made="seriesId"),
+)
 async def commit_series(request: Call, series_id: FromPath[str]) -> Response[bytes]:
     """Turn all reservations of a series into appointments; repeated, it returns the same ones."""
     data = decode(views.GuestBody, await request.body())

@@ -52,6 +52,9 @@ select b.business_id, b.id, b.service_id, b.schedule_id, b.starts_at, b.ends_at,
    and (%(states)s::text[] is null or b.state = any (%(states)s::text[]))
    and (%(service_id)s::uuid is null or b.service_id = %(service_id)s::uuid)
    and (%(schedule_id)s::uuid is null or b.schedule_id = %(schedule_id)s::uuid)
+   and (%(program_id)s::uuid is null or exists (
+           select from program_schedules s
+            where s.business_id = b.business_id and s.id = b.schedule_id and s.program_id = %(program_id)s::uuid))
    and (%(resource_id)s::uuid is null or exists (
            select from claims c
             where c.business_id = b.business_id and c.resource_id = %(resource_id)s::uuid
@@ -80,6 +83,9 @@ select b.id
    and (%(states)s::text[] is null or b.state = any (%(states)s::text[]))
    and (%(service_id)s::uuid is null or b.service_id = %(service_id)s::uuid)
    and (%(schedule_id)s::uuid is null or b.schedule_id = %(schedule_id)s::uuid)
+   and (%(program_id)s::uuid is null or exists (
+           select from program_schedules s
+            where s.business_id = b.business_id and s.id = b.schedule_id and s.program_id = %(program_id)s::uuid))
    and (%(resource_id)s::uuid is null or exists (
            select from claims c
             where c.business_id = b.business_id and c.resource_id = %(resource_id)s::uuid

@@ -144,7 +144,14 @@ async def appointments(request: Call) -> Response[bytes]:
 @post(
     "/api/booking/appointments",
     guards=[Needs(Permission.BOOK_APPOINTMENTS)],
-    opt=documented(ManualBody, headers=("Idempotency-Key",), answers=ManualView, created=True, security="StaffKey"),
+    opt=documented(
+        ManualBody,
+        headers=("Idempotency-Key",),
+        answers=ManualView,
+        created=True,
+        made="appointmentId",
+        security="StaffKey",
+    ),
 )
 async def book_by_hand(request: Call) -> Response[bytes]:
     """Make a confirmed appointment without a reservation.

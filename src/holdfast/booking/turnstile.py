@@ -18,7 +18,7 @@ import psycopg
 import structlog
 from psycopg import AsyncCursor
 
-from holdfast.kernel.database import Session
+from holdfast.kernel.database import Session, is_lost
 from holdfast.kernel.errors import OutcomeUnknown, TryLater
 
 if TYPE_CHECKING:
@@ -237,7 +237,7 @@ class Lane:
             cursor = await connection.execute(statement, {"batch": payload, "repeated": repeated})
             rows = cast("list[tuple[UUID, str]]", await cursor.fetchall())
         except psycopg.Error as error:
-            if connection.closed or connection.broken:
+            if connection.closed or connection.broken or is_lost(error):
                 await self.close()
                 raise OutcomeUnknown from error
             raise

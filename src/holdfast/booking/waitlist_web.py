@@ -108,7 +108,11 @@ class RequestsView(msgspec.Struct, rename="camel"):
     next_cursor: str | None
 
 
-@post("/api/public/booking/waitlist", status_code=201, opt=documented(WaitBody, answers=WaitingView))
+@post(
+    "/api/public/booking/waitlist",
+    status_code=201,
+    opt=documented(WaitBody, answers=WaitingView, made="waitlistId"),
+)
 async def wait(request: Call) -> Response[bytes]:
     """Ask to be told when there is time or a place; asked again by the same contact it is the same request."""
     data = decode(WaitBody, await request.body())

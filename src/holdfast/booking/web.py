@@ -29,6 +29,7 @@ from holdfast.kernel.http import decode, json_response, problem_of
         headers=("Idempotency-Key",),
         answers=views.ReservationView,
         created=True,
+        made="reservationId",
         refusals=views.PLACE_REFUSALS,
     ),
 )
@@ -53,6 +54,7 @@ async def reserve(request: Call) -> Response[bytes]:
         headers=("Idempotency-Key",),
         answers=views.CommittedView,
         created=True,
+        made="appointmentId",
         refusals=views.PLACE_REFUSALS,
     ),
 )
@@ -102,7 +104,10 @@ async def release(request: Call, reservation_id: FromPath[str]) -> None:
     await desk_of(request).database.run(business_id, lambda tx: bookings.release(tx, booking_id))
 
 
-@post("/api/booking/commit", opt=documented(views.CommitBody, answers=views.CommittedView, created=True))
+@post(
+    "/api/booking/commit",
+    opt=documented(views.CommitBody, answers=views.CommittedView, created=True, made="appointmentId"),
+)
 async def commit(request: Call) -> Response[bytes]:
     """Turn a reservation into an appointment; repeated, it returns the same appointment.
 

@@ -71,49 +71,67 @@ async def load_calendar(
     resources are for all that have opening hours. Without a named business it is the only one.
     Raises UnknownBusiness, UnknownResources, NoResourceNamed, HolidaysUseless, SourceInvalid, CalendarFileInvalid.
     """
-    if not source.isprintable() or not 0 < len(source) <= _SOURCE_LENGTH:
-        raise SourceInvalid
 
     async def work(tx: Transaction) -> CalendarReport:
         found = await (businesses.only(tx) if business is None else businesses.find(tx, business))
         if found is None:
             raise UnknownBusiness(None if business else "Name a business: there is not exactly one")
         own = await tx.act_for(found.id)
-        # Imports of one business come one after the other.
-        await businesses.lock(own)
-        chosen = _chosen(await resources_of(own), meaning, resources)
-        zones = {each.timezone or found.timezone for each in chosen}
-        days: dict[str, list[date]] = {}
-        spans: dict[str, list[Span]] = {}
-        for zone in zones:
-            if meaning == "holidays":
-                days[zone] = whole_days(calendars, zone, window)
-            else:
-                spans[zone] = busy_spans(calendars, zone, window)
-        changed = set()
-        for each in chosen:
-            zone = each.timezone or found.timezone
-            if meaning == "holidays":
-                closed = [Override(day) for day in days[zone]]
-                news = await replace_overrides(own, each.id, closed, source=f"file:{source}")
-            else:
-                news = any(await replace_busy(own, each.id, spans[zone], source=f"file:{source}"))
-            changed |= {each.slug} if news else set()
-        return CalendarReport(
-            business_id=found.id,
-            meaning=meaning,
-            source=source,
-            first_day=window.first,
-            last_day=window.last,
-            events=sum(len(calendar.events) for calendar in calendars),
-            days=max(map(len, days.values()), default=0),
-            intervals=max(map(len, spans.values()), default=0),
-            changed=tuple(each.slug for each in chosen if each.slug in changed),
-            unchanged=tuple(each.slug for each in chosen if each.slug not in changed),
-            schedules=await lay_out_ahead(own),
-        )
+        return await put_calendar(own, calendars, meaning=meaning, source=source, window=window, resources=resources)
 
     return await database.run(None, work)
+
+
+async def put_calendar(
+    tx: Transaction,
+    calendars: Sequence[Calendar],
+    *,
+    meaning: Meaning,
+    source: str,
+    window: Window,
+    resources: Collection[str] = (),
+) -> CalendarReport:
+    """Do the same for the business of the transaction.
+
+    Raises UnknownBusiness, UnknownResources, NoResourceNamed, HolidaysUseless, SourceInvalid, CalendarFileInvalid.
+    """
+    if not source.isprintable() or not 0 < len(source) <= _SOURCE_LENGTH:
+        raise SourceInvalid
+    # Imports of one business come one after the other.
+    found = await businesses.lock(tx)
+    if found is None:
+        raise UnknownBusiness
+    chosen = _chosen(await resources_of(tx), meaning, resources)
+    zones = {each.timezone or found.timezone for each in chosen}
+    days: dict[str, list[date]] = {}
+    spans: dict[str, list[Span]] = {}
+    for zone in zones:
+        if meaning == "holidays":
+            days[zone] = whole_days(calendars, zone, window)
+        else:
+            spans[zone] = busy_spans(calendars, zone, window)
+    changed = set()
+    for each in chosen:
+        zone = each.timezone or found.timezone
+        if meaning == "holidays":
+            closed = [Override(day) for day in days[zone]]
+            news = await replace_overrides(tx, each.id, closed, source=f"file:{source}")
+        else:
+            news = any(await replace_busy(tx, each.id, spans[zone], source=f"file:{source}"))
+        changed |= {each.slug} if news else set()
+    return CalendarReport(
+        business_id=found.id,
+        meaning=meaning,
+        source=source,
+        first_day=window.first,
+        last_day=window.last,
+        events=sum(len(calendar.events) for calendar in calendars),
+        days=max(map(len, days.values()), default=0),
+        intervals=max(map(len, spans.values()), default=0),
+        changed=tuple(each.slug for each in chosen if each.slug in changed),
+        unchanged=tuple(each.slug for each in chosen if each.slug not in changed),
+        schedules=await lay_out_ahead(tx),
+    )
 
 
 def _chosen(known: Sequence[Resource], meaning: Meaning, slugs: Collection[str]) -> list[Resource]:

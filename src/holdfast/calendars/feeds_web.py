@@ -14,7 +14,7 @@ from holdfast.identity.permissions import Permission
 from holdfast.kernel.about import BUSINESS_ID, note
 from holdfast.kernel.documents import documented
 from holdfast.kernel.errors import NotFound
-from holdfast.kernel.http import Instant, json_response
+from holdfast.kernel.http import Instant, address_of, json_response
 from holdfast.kernel.ids import uuid_or_none
 
 _PATH = "/api/admin/resources/{resource_id:str}/calendar-feed"
@@ -44,8 +44,8 @@ async def make_feed(request: Call, resource_id: FromPath[str]) -> Response[bytes
     """Give a resource a feed under a new address; the one that it had is dead at once."""
     staff, wanted = staff_of(request), _id_in(resource_id)
     state = request.app.state
+    base = state.calendars.public_url or address_of(request)
     token, made_at = await state.database.run(staff.business_id, lambda tx: feeds.make_feed(tx, wanted, staff.actor))
-    base = state.calendars.public_url or str(request.base_url).rstrip("/")
     return json_response(
         MadeFeedView(exists=True, created_at=made_at, url=f"{base}/calendar-feeds/{token}{_ENDING}"), 201
     )

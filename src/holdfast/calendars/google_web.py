@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response, get, post
+from litestar.response import Redirect
 
 from holdfast.calendars import accounts, authorizations
 from holdfast.calendars.accounts import candidate
@@ -28,6 +29,7 @@ from holdfast.calendars.web import check_flag, listed_by, put_connection
 from holdfast.identity.calls import Call
 from holdfast.identity.guards import Needs, staff_of
 from holdfast.identity.permissions import Permission
+from holdfast.identity.staff import Staff
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.documents import documented
 from holdfast.kernel.errors import UserError
@@ -67,13 +69,7 @@ class SyncView(msgspec.Struct, rename="camel", kw_only=True):
 async def connect_google(request: Call) -> Response[bytes]:
     """Begin to connect an account of Google; the same account again is the connection that is there."""
     data = decode(ConnectBody, await request.body())
-    staff = staff_of(request)
-    async with request.app.state.database.transaction(staff.business_id) as tx:
-        settings = await _settings(request, tx)
-        await accounts.check_resource(tx, data.resource_id)
-        redirect_uri = settings.google_redirect_uri
-        departure = await authorizations.leave(tx, data.resource_id, staff.id, redirect_uri)
-    url = GoogleOAuth(settings.google).authorize_url(redirect_uri, departure.state, departure.verifier)
+    url = await leave_for_google(request, staff_of(request), data.resource_id)
     return json_response(AuthorizationView(authorization_url=url))
 
 
@@ -81,12 +77,17 @@ async def connect_google(request: Call) -> Response[bytes]:
     "/api/admin/integrations/google-calendar/callback",
     guards=[Needs(Permission.CONNECT_CALENDARS)],
     exception_handlers={UserError: show_problem},
-    opt=documented(query=("state", "code", "error"), answers=ConnectedView, security="StaffKey"),
+    opt=documented(
+        query=("state", "code", "error"),
+        answers=ConnectedView,
+        leads="A browser is led to the page of the integrations, with what became of it",
+        security="StaffKey",
+    ),
 )
-async def google_callback(request: Call) -> Response[bytes] | Response[str]:
-    """Connect the account for which an owner comes back from Google, as whom they left; a browser is shown a page."""
+async def google_callback(request: Call) -> Response[bytes] | Redirect:
+    """Connect the account for which an owner comes back from Google, as whom they left; a browser is led on."""
     connection_id = await _come_back(request)
-    return show_connected(request) if wants_page(request) else json_response(ConnectedView(connection_id=connection_id))
+    return show_connected() if wants_page(request) else json_response(ConnectedView(connection_id=connection_id))
 
 
 @post(
@@ -99,8 +100,34 @@ async def sync_now(request: Call) -> Response[bytes]:
     """Have calendars looked at now instead of at the next of their times."""
     data = decode(SyncBody, await request.body())
 
+    calendars = await look_at(request, staff_of(request), data.connection_id)
+    return json_response(SyncView(calendars=calendars), 202)
+
+
+handlers = [connect_google, google_callback, sync_now]
+
+
+async def leave_for_google(request: Call, staff: Staff, resource_id: UUID) -> str:
+    """Return where at Google somebody consents to have the calendars of a resource connected.
+
+    Raises NotFound for another resource, GoogleCalendarsOff, GoogleNotConfigured.
+    """
+    async with request.app.state.database.transaction(staff.business_id) as tx:
+        settings = await _settings(request, tx)
+        await accounts.check_resource(tx, resource_id)
+        redirect_uri = settings.google_redirect_uri
+        departure = await authorizations.leave(tx, resource_id, staff.id, redirect_uri)
+    return GoogleOAuth(settings.google).authorize_url(redirect_uri, departure.state, departure.verifier)
+
+
+async def look_at(request: Call, staff: Staff, connection_id: UUID | None) -> int:
+    """Have the calendars of a connection, or all of Google that work, looked at now; return how many that are.
+
+    Raises NotFound, GoogleCalendarsOff, NeedsConnectingAgain, CalendarStopped.
+    """
+
     async def work(tx: Transaction) -> int:
-        if data.connection_id is None:
+        if connection_id is None:
             await check_flag(request, tx, ProviderName.GOOGLE)
             wanted = [
                 connection
@@ -108,16 +135,13 @@ async def sync_now(request: Call) -> Response[bytes]:
                 if connection.provider is ProviderName.GOOGLE and connection.state is ConnectionState.CONNECTED
             ]
         else:
-            wanted = [await find_connection(tx, data.connection_id)]
+            wanted = [await find_connection(tx, connection_id)]
             await check_flag(request, tx, wanted[0].provider)
             _check_works(wanted[0])
         return await accounts.look_now(tx, [connection.id for connection in wanted])
 
-    calendars = await request.app.state.database.run(staff_of(request).business_id, work)
-    return json_response(SyncView(calendars=calendars), 202)
-
-
-handlers = [connect_google, google_callback, sync_now]
+    calendars: int = await request.app.state.database.run(staff.business_id, work)
+    return calendars
 
 
 async def _come_back(request: Call) -> UUID:

@@ -18,7 +18,7 @@ from holdfast.calendars.connections import (
     find_connection,
 )
 from holdfast.calendars.errors import GoogleCalendarsOff, NeedsConnectingAgain, told
-from holdfast.calendars.farewell import say_farewell
+from holdfast.calendars.farewell import Farewell, say_farewell
 from holdfast.calendars.overview import overview, policy_of
 from holdfast.calendars.port import CalendarError, NeedsReconnect, RemoteCalendar
 from holdfast.calendars.shapes import (
@@ -72,7 +72,7 @@ async def integrations(request: Call) -> Response[bytes]:
 @post(
     "/api/admin/integrations/caldav",
     guards=[Needs(Permission.CONNECT_CALENDARS)],
-    opt=documented(CaldavBody, answers=ConnectedView, security="StaffKey"),
+    opt=documented(CaldavBody, answers=ConnectedView, made="connectionId", security="StaffKey"),
 )
 async def connect_caldav(request: Call) -> Response[bytes]:
     """Connect an account at a server of CalDAV; the server is asked first."""
@@ -84,18 +84,19 @@ async def connect_caldav(request: Call) -> Response[bytes]:
         account=data.account,
         password=data.password,
     )
-    return await _connected(request, wanted)
+    return json_response(ConnectedView(connection_id=await connect_account(request, staff_of(request), wanted)), 201)
 
 
 @post(
     "/api/admin/integrations/ics",
     guards=[Needs(Permission.CONNECT_CALENDARS)],
-    opt=documented(FeedBody, answers=ConnectedView, security="StaffKey"),
+    opt=documented(FeedBody, answers=ConnectedView, made="connectionId", security="StaffKey"),
 )
 async def connect_feed(request: Call) -> Response[bytes]:
     """Connect a calendar file at an address; it is read first."""
     data = decode(FeedBody, await request.body())
-    return await _connected(request, candidate(data.resource_id, ProviderName.ICS, address=data.address))
+    wanted = candidate(data.resource_id, ProviderName.ICS, address=data.address)
+    return json_response(ConnectedView(connection_id=await connect_account(request, staff_of(request), wanted)), 201)
 
 
 @patch(
@@ -128,14 +129,7 @@ async def disconnect(request: Call, connection_id: FromPath[str]) -> Response[by
     staff, named = staff_of(request), id_named(connection_id)
     remove_events = _flag_in(request.query_params.get("removeEvents"), "removeEvents")
 
-    async def work(tx: Transaction) -> Left:
-        return await accounts.disconnect(tx, named, staff.actor)
-
-    left = await request.app.state.database.run(staff.business_id, work)
-    state = request.app.state
-    farewell = await say_farewell(
-        state.providers, state.calendars, staff.business_id, left, remove_events=remove_events
-    )
+    farewell = await disconnect_account(request, staff, named, remove_events=remove_events)
     return json_response(msgspec.convert(farewell, DisconnectedView, from_attributes=True))
 
 
@@ -148,17 +142,7 @@ async def disconnect(request: Call, connection_id: FromPath[str]) -> Response[by
 async def retry(request: Call, connection_id: FromPath[str]) -> Response[bytes]:
     """Try an account again that has stopped: the provider is asked, and everything that has waited goes on."""
     staff, named = staff_of(request), id_named(connection_id)
-    async with request.app.state.database.transaction(staff.business_id) as tx:
-        connection = await find_connection(tx, named)
-        await check_flag(request, tx, connection.provider)
-    if connection.provider is ProviderName.GOOGLE and connection.state is ConnectionState.NEEDS_RECONNECT:
-        raise NeedsConnectingAgain
-    listed = await listed_by(request, staff, connection)
-
-    async def work(tx: Transaction) -> None:
-        await accounts.revive(tx, named, listed, staff.actor)
-
-    await request.app.state.database.run(staff.business_id, work)
+    await retry_account(request, staff, named)
     return json_response(ConnectedView(connection_id=named))
 
 
@@ -196,13 +180,41 @@ async def put_connection(request: Call, staff: Staff, wanted: Connection, listed
     return connection_id
 
 
-async def _connected(request: Call, wanted: Connection) -> Response[bytes]:
-    staff = staff_of(request)
+async def connect_account(request: Call, staff: Staff, wanted: Connection) -> UUID:
+    """Write down an account for a resource, whose provider is asked first; return the connection.
+
+    Raises NotFound for another resource, and how the provider says no.
+    """
     async with request.app.state.database.transaction(staff.business_id) as tx:
         await accounts.check_resource(tx, wanted.resource_id)
     listed = await listed_by(request, staff, wanted)
-    connection_id = await put_connection(request, staff, wanted, listed)
-    return json_response(ConnectedView(connection_id=connection_id), 201)
+    return await put_connection(request, staff, wanted, listed)
+
+
+async def disconnect_account(request: Call, staff: Staff, named: UUID, *, remove_events: bool) -> Farewell:
+    """Forget an account and give the access to it back; return what became of that. Raises NotFound."""
+
+    async def work(tx: Transaction) -> Left:
+        return await accounts.disconnect(tx, named, staff.actor)
+
+    left = await request.app.state.database.run(staff.business_id, work)
+    state = request.app.state
+    return await say_farewell(state.providers, state.calendars, staff.business_id, left, remove_events=remove_events)
+
+
+async def retry_account(request: Call, staff: Staff, named: UUID) -> None:
+    """Try an account again that has stopped; raises NotFound, NeedsConnectingAgain and how its provider says no."""
+    async with request.app.state.database.transaction(staff.business_id) as tx:
+        connection = await find_connection(tx, named)
+        await check_flag(request, tx, connection.provider)
+    if connection.provider is ProviderName.GOOGLE and connection.state is ConnectionState.NEEDS_RECONNECT:
+        raise NeedsConnectingAgain
+    listed = await listed_by(request, staff, connection)
+
+    async def work(tx: Transaction) -> None:
+        await accounts.revive(tx, named, listed, staff.actor)
+
+    await request.app.state.database.run(staff.business_id, work)
 
 
 def _flag_in(text: str | None, field: str) -> bool:

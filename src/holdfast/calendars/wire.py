@@ -10,9 +10,9 @@ from typing import Final
 
 import httpx2
 
-from holdfast.calendars.addresses import CheckedTransport
 from holdfast.calendars.measures import QUOTA_REFUSALS
 from holdfast.calendars.port import CalendarError, FeedBroken, NeedsReconnect, QuotaExceeded, Refused, Unreachable
+from holdfast.kernel.outward import CheckedTransport, NotKnown, NotPublic
 from holdfast.kernel.patience import seconds_asked
 
 MOST_BYTES: Final = 20 * 1024 * 1024
@@ -93,6 +93,10 @@ class Wire:
         except QuotaExceeded:
             QUOTA_REFUSALS.add("ics" if self._login is None else "caldav")
             raise
+        except NotPublic:
+            raise Refused("the calendar is at an address that is not public") from None
+        except NotKnown:
+            raise Unreachable("the name of the calendar's server is not known") from None
         except TimeoutError:
             raise Unreachable("the server takes too long") from None
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:

@@ -7,8 +7,9 @@ import typer
 
 from holdfast import config, serving
 from holdfast import verify as verification
-from holdfast.cli import comparing, keys, payments, rotation, running, tending, users
+from holdfast.cli import bouncing, comparing, keeping, keys, payments, rotation, running, tending, users
 from holdfast.cli.options import say
+from holdfast.kernel.backups import BackupError
 from holdfast.kernel.embedded import EmbeddedPostgresError
 from holdfast.kernel.errors import UserError
 from holdfast.kernel.migrate import MigrationError
@@ -27,6 +28,10 @@ app.command(name="import")(tending.run_import)
 app.command(name="export")(tending.run_export)
 app.command(name="verify")(tending.run_verify)
 app.command(name="doctor")(tending.run_doctor)
+app.command(name="backup")(keeping.run_backup)
+app.command(name="restore")(keeping.run_restore)
+app.command(name="upgrade")(keeping.run_upgrade)
+app.command(name="bounce")(bouncing.run_bounce)
 app.add_typer(keys.app, name="key")
 app.add_typer(users.app, name="user")
 app.add_typer(rotation.app, name="keys")
@@ -39,6 +44,7 @@ _KNOWN_FAILURES = (
     config.ConfigurationError,
     serving.ServeError,
     EmbeddedPostgresError,
+    BackupError,
     MigrationError,
     WrongMasterKey,
     UserError,

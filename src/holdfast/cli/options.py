@@ -75,12 +75,12 @@ async def business_named(tx: Transaction, named: str | None) -> businesses.Busin
     return found
 
 
-def instant_of(since: str) -> datetime:
-    """Return the time that --since names; raises ValidationFailed."""
+def instant_of(since: str, option: str = "since") -> datetime:
+    """Return the time that an option names; raises ValidationFailed."""
     try:
         at = datetime.fromisoformat(since)
     except ValueError:
-        raise ValidationFailed.at("since", "must be a time like 2026-11-21 or 2026-11-21T16:00:00Z") from None
+        raise ValidationFailed.at(option, "must be a time like 2026-11-21 or 2026-11-21T16:00:00Z") from None
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 

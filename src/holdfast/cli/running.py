@@ -10,6 +10,8 @@ from holdfast import config, serving, transfers
 from holdfast.business_files.demo import demo_text
 from holdfast.catalog.errors import CapacityBelowPeak
 from holdfast.cli.options import DataDir, Dsn, Json, say, settings_of
+from holdfast.identity.setup import Setup
+from holdfast.kernel.distribution import distribute, plan_of_distribution
 from holdfast.kernel.migrate import migrate, plan
 
 
@@ -37,6 +39,13 @@ def serve(
                 say(line)
 
     def ready(started: serving.Ready) -> None:
+        setup = Setup(config.master_key(settings), settings.default_business)
+        vacant = transfers.connected(
+            config.application_dsn(settings, started.dsn), lambda database: database.run(None, setup.vacancy)
+        )
+        if vacant is not None:
+            link = setup.link(settings.payments.public_url or started.url)
+            say(f"nobody can sign in yet; make the first owner at {link}")
         line = started.as_json() if as_json else f"Holdfast is ready: {started.url}/booking/slot/"
         print(line, flush=True)  # noqa: T201 - the one line of stdout
 
@@ -47,12 +56,16 @@ def run_worker(dsn: Dsn = None) -> None:
     """Run a worker of its own, beside servers on the same database."""
     if dsn is not None:
         os.environ["HOLDFAST_DSN"] = dsn
+        os.environ.pop("HOLDFAST_DSN_FILE", None)
     _work()
 
 
 def run_migrate(
     dsn: Dsn = None,
     show_plan: Annotated[bool, typer.Option("--plan", help="Print the SQL, run nothing.")] = False,
+    spread: Annotated[
+        bool, typer.Option("--distribute", help="Spread a migrated database over a cluster of Citus, by business.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Bring a database to the schema of this release."""
@@ -60,10 +73,10 @@ def run_migrate(
     if settings.dsn is None:
         raise config.ConfigurationError("Give --dsn or HOLDFAST_DSN; the embedded database migrates when it is served.")
     if show_plan:
-        print(plan(settings.dsn))  # noqa: T201
+        print(plan_of_distribution(settings.dsn) if spread else plan(settings.dsn))  # noqa: T201
         return
-    ran = migrate(settings.dsn, report=say)
-    print(json.dumps({"ran": ran}) if as_json else f"{len(ran)} migrations ran")  # noqa: T201
+    ran = (distribute if spread else migrate)(settings.dsn, report=say)
+    print(json.dumps({"ran": ran}) if as_json else f"{len(ran)} {'statements' if spread else 'migrations'} ran")  # noqa: T201
 
 
 def part(

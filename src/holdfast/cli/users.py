@@ -20,12 +20,15 @@ from holdfast.cli.options import (
     business_named,
     say,
     settings_of,
+    with_database,
     with_personal_data,
 )
 from holdfast.identity import users
+from holdfast.identity.errors import SetupOver
 from holdfast.identity.invitations import Invitations
 from holdfast.identity.passwords import Passwords, check
 from holdfast.identity.permissions import Role
+from holdfast.identity.setup import Setup
 from holdfast.identity.users import User
 from holdfast.kernel.audit import CONSOLE
 from holdfast.kernel.database import Transaction
@@ -145,6 +148,27 @@ def deactivate_user(
         lambda tx, found: users.deactivate(tx, found.id, actor=CONSOLE),
         as_json=as_json,
     )
+
+
+@app.command(name="setup-link")
+def setup_link(data: DataDir = None, dsn: Dsn = None, as_json: Json = False) -> None:
+    """Print the link by which whoever runs the server makes the first owner, while nobody of staff is there."""
+    settings = settings_of(data, dsn)
+    setup = Setup(config.master_key(settings), settings.default_business)
+    if with_database(settings, setup.vacancy) is None:
+        raise SetupOver(_SET_UP)
+    link = setup.link(settings.payments.public_url or _USUAL_URL)
+    if as_json:
+        _print_json({"link": link})
+    else:
+        print(link)  # noqa: T201
+        say("Open it in a browser; put the address of your server in the place of this one if it has another.")
+
+
+_USUAL_URL = "http://127.0.0.1:8000"
+_SET_UP = (
+    "there is nothing to set up: somebody of staff is there, or there are several businesses and none is the default"
+)
 
 
 def _change(

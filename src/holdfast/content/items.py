@@ -32,6 +32,7 @@ class Filters:
 
     type: ContentType | None = None
     state: ContentState | None = None
+    locale: str | None = None
     topic: str | None = None
     tag: str | None = None
     title: str | None = None
@@ -68,6 +69,7 @@ async def list_items(
         "business_id": tx.business_id,
         "type": filters.type,
         "state": filters.state,
+        "locale": filters.locale,
         "topic": filters.topic,
         "tag": filters.tag,
         "title": filters.title,

@@ -34,6 +34,7 @@ select i.id, i.type, i.slug, i.locale, i.state as status, i.version, v.number as
  where i.business_id = %(business_id)s
    and (%(type)s::text is null or i.type = %(type)s)
    and (%(state)s::text is null or i.state = %(state)s)
+   and (%(locale)s::text is null or i.locale = %(locale)s)
    and (%(topic)s::text is null
         or exists (select from content_item_topics c
                      join topics t on t.business_id = c.business_id and t.id = c.topic_id

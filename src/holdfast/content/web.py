@@ -33,7 +33,9 @@ _CHANGE = documented(StepBody, headers=("If-Match",), answers=ItemView, security
     "/api/admin/content",
     guards=[Needs(Permission.READ_CONTENT)],
     opt=documented(
-        query=("type", "status", "topic", "tag", "title", "cursor", "limit"), answers=ItemsView, security="StaffKey"
+        query=("type", "status", "locale", "topic", "tag", "title", "cursor", "limit"),
+        answers=ItemsView,
+        security="StaffKey",
     ),
 )
 async def content_items(request: Call) -> Response[bytes]:
@@ -42,6 +44,7 @@ async def content_items(request: Call) -> Response[bytes]:
     filters = Filters(
         type=word_in(asked.get("type"), "type", ContentType),
         state=word_in(asked.get("status"), "status", ContentState),
+        locale=line_in(asked.get("locale"), "locale"),
         topic=line_in(asked.get("topic"), "topic"),
         tag=line_in(asked.get("tag"), "tag"),
         title=line_in(asked.get("title"), "title"),

@@ -20,8 +20,7 @@ from holdfast.crm.leads import Origin, become_client, receive
 from holdfast.crm.timeline import APPOINTMENT_CONFIRMED, QUESTION_SUBMITTED, tell
 from holdfast.kernel.attention import KINDS, Severity, raise_item
 from holdfast.kernel.audit import SYSTEM
-from holdfast.kernel.database import Database, Transaction
-from holdfast.kernel.errors import TryLater
+from holdfast.kernel.database import Database, Transaction, is_away
 from holdfast.kernel.sql import load
 
 log = structlog.get_logger(__name__)
@@ -77,7 +76,7 @@ async def _tried(database: Database, fact: Fact) -> bool:
         # Another worker was first.
         return False
     except Exception as failure:
-        if isinstance(failure, TryLater) or (isinstance(failure, psycopg.OperationalError) and not failure.sqlstate):
+        if is_away(failure):
             raise
         log.exception("lead_not_made", business_id=str(fact.business_id), event_id=str(fact.id))
 

@@ -11,6 +11,7 @@ from psycopg.rows import dict_row, scalar_row
 
 from holdfast.doctor.findings import Finding, ok, problem, warning
 from holdfast.kernel import backfills
+from holdfast.kernel.database import is_pooled
 from holdfast.kernel.migrate import MigrationError, pending
 from holdfast.kernel.privacy import Keyring, WrongMasterKey
 from holdfast.kernel.sql import load
@@ -21,8 +22,8 @@ _VERSION_NEEDED: Final = 180_000
 _EXTENSIONS: Final = ("btree_gist",)
 _MEGABYTE: Final = 1024 * 1024
 # What one web process and one worker take at most; a test compares the first with what it opens.
-WEB_CONNECTIONS: Final = 15
-WORKER_CONNECTIONS: Final = 10
+WEB_CONNECTIONS: Final = 16
+WORKER_CONNECTIONS: Final = 16
 _SKEW_NOTED_SECONDS: Final = 1
 _SKEW_BAD_SECONDS: Final = 30
 # As long as the health check waits before it raises an alert.
@@ -34,8 +35,8 @@ _ROLES: Final = {"holdfast_owner": (False, True), "holdfast_admission": (False, 
 _MIGRATE: Final = "Run `holdfast migrate` as an administrative role; `holdfast serve` does it when it starts."
 
 
-def examine_database(connection: Connection, app_dsn: str) -> Iterator[Finding]:
-    """Yield what there is to say of a database that was reached."""
+def examine_database(connection: Connection, app_dsn: str, *, pooler: bool) -> Iterator[Finding]:
+    """Yield what there is to say of a database that was reached; `pooler` is what servers are told."""
     with connection.cursor(row_factory=dict_row) as cursor:
         server = cursor.execute(_SQL["server"]).fetchone() or {}
         settings = {row["name"]: row["setting"] for row in cursor.execute(_SQL["settings"]).fetchall()}
@@ -45,7 +46,7 @@ def examine_database(connection: Connection, app_dsn: str) -> Iterator[Finding]:
     yield connections(settings, int(_value(connection, "connections")))
     yield _clock(connection)
     yield from role_findings(roles)
-    yield _application(app_dsn)
+    yield _application(app_dsn, pooler=pooler)
     yield extensions(server["extensions"])
     yield _schema(connection)
 
@@ -216,11 +217,12 @@ def _clock(connection: Connection) -> Finding:
     return clock(there - (asked + trip / 2), trip)
 
 
-def _application(app_dsn: str) -> Finding:
+def _application(app_dsn: str, *, pooler: bool) -> Finding:
     """Look whether servers can connect as they would."""
     try:
         with psycopg.connect(app_dsn, connect_timeout=10, row_factory=dict_row) as connection:
             role = connection.execute(_SQL["server"]).fetchone() or {}
+            pooled = is_pooled(connection, role["backend"])
     except psycopg.Error as error:
         reason = str(error).strip().splitlines()[-1]
         advice = "Mend HOLDFAST_APP_DSN, or let the role of HOLDFAST_DSN step down: GRANT holdfast_app TO it."
@@ -228,7 +230,10 @@ def _application(app_dsn: str) -> Finding:
     if role["sees_all"]:
         advice = "Let HOLDFAST_APP_DSN name holdfast_app: servers refuse to run as anybody who bypasses the rules."
         return problem("application", f"servers would run as {role['role']}, which bypasses row-level security", advice)
-    return ok("application", f"servers connect as {role['role']}")
+    if pooled and not pooler:
+        advice = "Set HOLDFAST_POOLER=1 for servers and workers; HOLDFAST_DSN leads straight to PostgreSQL."
+        return problem("application", "a pooler stands before the database, of which servers are not told", advice)
+    return ok("application", f"servers connect as {role['role']}{', through a pooler' if pooled else ''}")
 
 
 def _schema(connection: Connection) -> Finding:

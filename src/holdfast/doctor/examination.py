@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 
 from holdfast import config
+from holdfast.doctor.backups import examine_backups
 from holdfast.doctor.calendars import examine_calendars
 from holdfast.doctor.database import (
     examine_backfills,
@@ -41,8 +42,9 @@ def _database(settings: config.Settings) -> Iterator[Finding]:
     try:
         dsn = settings.dsn if settings.dsn is not None else running_uri(settings.data_dir)
         with psycopg.connect(dsn, autocommit=True, options=_OPTIONS, connect_timeout=10) as connection:
-            found = list(examine_database(connection, config.application_dsn(settings, dsn)))
+            found = list(examine_database(connection, config.application_dsn(settings, dsn), pooler=settings.pooler))
             yield from found
+            yield examine_backups(connection, settings)
             # Without the tables of this release there is nothing more to ask for.
             if all(each.level == "ok" for each in found if each.check in {"migrations", "role"}):
                 yield examine_worker(connection)

@@ -10,6 +10,7 @@ from typing import Final
 from holdfast import config
 from holdfast.availability.walltime import TZDATA_VERSION
 from holdfast.doctor.findings import Finding, ok, problem, warning
+from holdfast.doctor.mail import examine_mail
 
 _MEGABYTE: Final = 1024 * 1024
 _DISK_LOW_BYTES: Final = 2048 * _MEGABYTE
@@ -29,7 +30,7 @@ def examine_machine(settings: config.Settings) -> list[Finding]:
         open_files(files),
         master_key(settings),
         tzdata(TZDATA_VERSION, date.today()),  # noqa: DTZ011 - a year is near enough
-        ok("mail", "not configured: no mail is sent"),
+        examine_mail(settings.mail),
     ]
 
 

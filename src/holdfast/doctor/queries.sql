@@ -4,7 +4,7 @@
 select current_setting('server_version_num')::integer as version, current_setting('server_version') as version_text,
        current_setting('server_encoding') as encoding, current_database() as database,
        pg_database_size(current_database()) as size_bytes,
-       current_user as role, r.rolsuper or r.rolbypassrls as sees_all,
+       pg_backend_pid() as backend, current_user as role, r.rolsuper or r.rolbypassrls as sees_all,
        (select array_agg(extname::text) from pg_extension) as extensions
   from pg_roles r where r.rolname = current_user;
 
@@ -13,6 +13,12 @@ select current_setting('server_version_num')::integer as version, current_settin
 select name, setting from pg_settings
  where name in ('fsync', 'full_page_writes', 'synchronous_commit', 'max_connections', 'reserved_connections',
                 'superuser_reserved_connections');
+
+-- name: archiver
+-- A failure counts until something was kept again.
+select current_setting('archive_mode') <> 'off' as keeps,
+       coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false) as fails
+  from pg_stat_archiver;
 
 -- name: connections
 select count(*) from pg_stat_activity where backend_type = 'client backend';

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from holdfast.kernel.audit import Actor, record
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.sql import load
@@ -43,6 +44,25 @@ async def put(tx: Transaction, *, slug: str, name: str, timezone: str, currency:
     await lock(own)
     await own.run(_SQL["change_business"], {"id": found.id, **wanted})
     [business] = await own.all(Business, _SQL["own_business"], {"id": found.id})
+    return business
+
+
+async def change(tx: Transaction, actor: Actor, *, name: str, timezone: str, currency: str, locale: str) -> Business:
+    """Make the business of the transaction be so; each fact that changes is told in the audit log.
+
+    Raises InvalidCurrency.
+    """
+    before = await lock(tx)
+    assert before is not None, "businesses stay"
+    wanted = {"name": name, "timezone": timezone, "currency": currency, "locale": locale}
+    if await tx.run(_SQL["change_business"], {"id": tx.business_id, **wanted}):
+        for fact in ("timezone", "currency", "locale"):
+            was, now = getattr(before, fact), wanted[fact]
+            if was != now:
+                await record(tx, "business", before.id, f"change_{fact}", actor, before=was, after=now)
+        if before.name != name:
+            await record(tx, "business", before.id, "rename_business", actor)
+    [business] = await tx.all(Business, _SQL["own_business"], {"id": tx.business_id})
     return business
 
 

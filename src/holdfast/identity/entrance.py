@@ -84,6 +84,19 @@ class Entrance:
         async with self._database.transaction(staff.business_id) as tx:
             await users.set_password(tx, staff.user_id, kept, actor=staff.actor, but_login=staff.login_id)
 
+    async def count_guess(self, purpose: str, client: str) -> None:
+        """Count a wrong code or link of a client. Raises TooManyRequests when they have had their number."""
+        await self._attempts.count(_NOBODY.user_id, f"{purpose} {client}", client)
+
+    async def check_invitation(self, text: str) -> UUID:
+        """Return the business to which an invitation leads. Raises InvitationInvalid."""
+        invitation = invitations.read(text)
+        if invitation is None:
+            raise InvitationInvalid
+        async with self._database.transaction(invitation.business_id) as tx:
+            await self._check(tx, invitation)
+        return invitation.business_id
+
     async def accept(self, text: str, chosen: str) -> None:
         """Let whom an invitation is for choose their password, once; ends the logins that they had.
 

@@ -27,6 +27,12 @@ language sql stable security definer set search_path = public, pg_temp as $$
       from businesses b where (select count(*) from (select from businesses limit 2) counted) = 1
 $$;
 
+-- Whether there is any business: a server without one is set up by whoever runs it.
+create or replace function any_business() returns boolean
+language sql stable security definer set search_path = public, pg_temp as $$
+    select exists (select from businesses)
+$$;
+
 -- Whose key it is, and what proves it; without its name.
 create or replace function api_key_by_id(p_id uuid) returns table (
     business_id uuid, role text, secret_hash bytea, is_revoked boolean, is_unnoted boolean
@@ -43,7 +49,7 @@ declare
 begin
     for f in select p.oid::regprocedure from pg_proc p
               where p.pronamespace = 'public'::regnamespace
-                and p.proname in ('business_by_slug', 'business_by_id', 'only_business', 'api_key_by_id')
+                and p.proname in ('business_by_slug', 'business_by_id', 'only_business', 'any_business', 'api_key_by_id')
     loop
         execute format('alter function %s owner to holdfast_admission', f);
         execute format('revoke all on function %s from public', f);

@@ -75,3 +75,10 @@ class InvitationInvalid(UserError):
     """An invitation was never given, has run out, or has been used: each lets a password be set once."""
 
     code, status, message = "invitation_invalid", 410, "This invitation was used, has run out or never was one"
+
+
+class SetupOver(UserError):
+    """The code of the first setup is not the one that this server gives, or somebody of staff is there already."""
+
+    code, status = "setup_over", 410
+    message = "This link does not set up anything: it is not the one that this server has given, or it has served"

@@ -9,6 +9,7 @@ import hmac
 import re
 import secrets
 from base64 import urlsafe_b64encode
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -129,6 +130,12 @@ async def authenticate(tx: Transaction, token: Token, terms: Terms) -> Staff | N
         login_id=token.login_id,
         resource_ids=frozenset(row["resource_ids"]),
     )
+
+
+async def still_live(tx: Transaction, login_ids: Collection[UUID], terms: Terms) -> set[UUID]:
+    """Return those logins that are good still. Being asked for keeps none of them from ending unused."""
+    values = {"business_id": tx.business_id, "ids": list(login_ids), "idle_minutes": terms.idle_minutes}
+    return {row["id"] for row in await tx.rows(_SQL["still_live"], values)}
 
 
 async def owner_of(tx: Transaction, token: Token, terms: Terms) -> tuple[UUID, datetime]:

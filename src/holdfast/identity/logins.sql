@@ -21,6 +21,14 @@ select l.user_id, l.token_hash, l.expires_at,
   from logins l join users u on u.business_id = l.business_id and u.id = l.user_id
  where l.business_id = %(business_id)s and l.id = %(id)s;
 
+-- name: still_live
+-- Of these logins, which are good still; asking is no use of them.
+select l.id
+  from logins l join users u on u.business_id = l.business_id and u.id = l.user_id
+ where l.business_id = %(business_id)s and l.id = any (%(ids)s::uuid[])
+   and l.expires_at > statement_timestamp() and u.deactivated_at is null
+   and l.last_used_at > statement_timestamp() - make_interval(mins => %(idle_minutes)s::integer);
+
 -- name: note_login
 -- Asked again here, so that of many calls at once one writes.
 update logins set last_used_at = statement_timestamp()

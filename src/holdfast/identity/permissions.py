@@ -31,8 +31,13 @@ class Permission(StrEnum):
     BLOCK_TIME = "block_time"
     CHANGE_SCHEDULES = "change_schedules"
     CHANGE_RESOURCES = "change_resources"
+    # What can be booked: services, resources with their hours, programs with their weekly rules.
+    READ_OFFERINGS = "read_offerings"
+    CHANGE_OFFERINGS = "change_offerings"
     # Who works here, as what, and whether they still do.
     MANAGE_USERS = "manage_users"
+    # Who has done what, and when.
+    READ_AUDIT = "read_audit"
     # What people ask about themselves: to be told what is kept of them, and to be forgotten (D-8).
     ANSWER_PEOPLE = "answer_people"
     READ_SETTINGS = "read_settings"
@@ -72,6 +77,10 @@ class Permission(StrEnum):
     CONNECT_CALENDARS = "connect_calendars"
     # Whoever connects an account says where the money of the business goes.
     CONNECT_PAYMENTS = "connect_payments"
+    # What has happened, by ids and states, as other programs are told of it.
+    READ_EVENTS = "read_events"
+    # Whoever adds an endpoint says who is told.
+    MANAGE_WEBHOOKS = "manage_webhooks"
 
 
 P = Permission
@@ -92,6 +101,7 @@ MATRIX: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 P.REFUND_PAYMENTS,
                 P.BLOCK_TIME,
                 P.CHANGE_SCHEDULES,
+                P.READ_OFFERINGS,
                 P.READ_SETTINGS,
                 P.WORK_INBOX,
                 P.WRITE_TEMPLATES,
@@ -103,6 +113,7 @@ MATRIX: Mapping[Role, frozenset[Permission]] = MappingProxyType(
                 P.READ_LEADS,
                 P.CHANGE_LEADS,
                 P.READ_CALENDARS,
+                P.READ_EVENTS,
             }
         ),
         Role.EDITOR: frozenset(

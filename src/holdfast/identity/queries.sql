@@ -35,6 +35,19 @@ select id, slug, name, timezone, currency, locale, catalog_version from business
 -- name: only_business
 select id, slug, name, timezone, currency, locale, catalog_version from only_business();
 
+-- name: any_business
+select any_business();
+
+-- name: await_setup
+-- One at a time: whoever comes second finds what the first one has made.
+select pg_advisory_xact_lock(hashtextextended('holdfast setup', 0));
+
+-- name: has_staff
+-- Whoever was of staff once: a deactivated one may have been left on purpose.
+select exists (select from users u
+                 join user_roles r on r.business_id = u.business_id and r.user_id = u.id and r.role <> 'client'
+                where u.business_id = %(business_id)s);
+
 -- name: add_key
 insert into api_keys (business_id, id, role, name, secret_hash)
 values (%(business_id)s, %(id)s, %(role)s, %(name)s, %(hash)s)
@@ -67,3 +80,9 @@ select exists (select from api_keys where business_id = %(business_id)s and id =
     or exists (select from users u
                  join user_roles r on r.business_id = u.business_id and r.user_id = u.id and r.role <> 'client'
                 where u.business_id = %(business_id)s and u.id = %(id)s and u.deactivated_at is null);
+
+-- name: names_of_staff
+select u.id, u.name as sealed, null as name from users u
+ where u.business_id = %(business_id)s and u.id = any (%(ids)s::uuid[])
+union all
+select k.id, null, k.name from api_keys k where k.business_id = %(business_id)s and k.id = any (%(ids)s::uuid[]);

@@ -1,5 +1,6 @@
 """Who of the staff calls: by a key or signed in, and with which rights."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -46,3 +47,16 @@ class Staff:
 async def is_staff(tx: Transaction, staff_id: UUID) -> bool:
     """Return whether somebody works for the business: a user who is active and not only a client, or a key in use."""
     return bool(await tx.value(_SQL["is_staff"], {"business_id": tx.business_id, "id": staff_id}))
+
+
+async def names_of(tx: Transaction, ids: Iterable[UUID | None]) -> dict[UUID, str]:
+    """Return how users and keys of the business are called; whoever is neither is left out."""
+    wanted = sorted({each for each in ids if each is not None})
+    if not wanted:
+        return {}
+    keys = await tx.keys()
+    rows = await tx.rows(_SQL["names_of_staff"], {"business_id": tx.business_id, "ids": wanted})
+    return {
+        row["id"]: row["name"] if row["sealed"] is None else keys.open("users.name", row["id"], bytes(row["sealed"]))
+        for row in rows
+    }

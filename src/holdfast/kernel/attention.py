@@ -108,6 +108,48 @@ async def find_items(
     return [_item(row) for row in await tx.rows(_SQL["find_items"], values)]
 
 
+async def find_resolved(
+    tx: Transaction,
+    *,
+    severity: Severity | None,
+    kind: str | None,
+    assignee_id: UUID | None,
+    before: tuple[datetime | None, UUID | None],
+    limit: int,
+) -> list[Item]:
+    """Return items that need nobody any more, those first that were raised last."""
+    values = {
+        "business_id": tx.business_id,
+        "severity": severity,
+        "kind": kind,
+        "assignee_id": assignee_id,
+        "before": before[0],
+        "before_id": before[1],
+        "limit": limit,
+    }
+    return [_item(row) for row in await tx.rows(_SQL["find_resolved"], values)]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many items are open, by how soon somebody has to look; `newer` are those that were raised after a time."""
+
+    open: dict[Severity, int]
+    newer: int
+
+    @property
+    def all(self) -> int:
+        """Return how many there are."""
+        return sum(self.open.values())
+
+
+async def count_open(tx: Transaction, since: datetime | None = None) -> Counts:
+    """Return how many items are open, and how many of these were raised after a time."""
+    rows = await tx.rows(_SQL["count_open"], {"business_id": tx.business_id, "since": since})
+    counted = {Severity(row["severity"]): row["items"] for row in rows}
+    return Counts({severity: counted.get(severity, 0) for severity in Severity}, sum(row["newer"] for row in rows))
+
+
 async def assign(tx: Transaction, item_id: UUID, assignee_id: UUID | None, actor: Actor) -> Item:
     """Give an open item to one of the staff, or back to all; raises NotFound, ItemResolved."""
     before = await _lock(tx, item_id)

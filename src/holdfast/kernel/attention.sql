@@ -30,6 +30,24 @@ select * from (
  where status = coalesce(%(status)s::text, status)
  order by raised_at, id limit %(limit)s::integer;
 
+-- name: find_resolved
+-- What was raised last comes first.
+select id, kind, subject_id, severity::text, details, times_raised, raised_at, last_raised_at, assignee_id,
+       snoozed_until, resolved_at, resolved_by, 'resolved' as status
+  from attention_items
+ where business_id = %(business_id)s and resolved_at is not null
+   and (%(before)s::timestamptz is null or (raised_at, id) < (%(before)s::timestamptz, %(before_id)s::uuid))
+   and kind = coalesce(%(kind)s::text, kind)
+   and severity = coalesce(%(severity)s::text::attention_severity, severity)
+   and (%(assignee_id)s::uuid is null or assignee_id = %(assignee_id)s::uuid)
+ order by raised_at desc, id desc limit %(limit)s::integer;
+
+-- name: count_open
+select severity::text, count(*) as items, count(*) filter (where raised_at > %(since)s::timestamptz) as newer
+  from attention_items
+ where business_id = %(business_id)s and resolved_at is null and (snoozed_until > clock_timestamp()) is not true
+ group by severity;
+
 -- name: lock_item
 select from attention_items where business_id = %(business_id)s and id = %(id)s for no key update;
 

@@ -4,18 +4,23 @@ An aggregate is whatever has a version: each change of it makes one entry, whose
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Self
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 import msgspec
 
 from holdfast.kernel.database import Transaction
+from holdfast.kernel.errors import NotFound
 from holdfast.kernel.ids import new_id
+from holdfast.kernel.lists import page_of, place_of
 from holdfast.kernel.sql import load
 
 _SQL = load("holdfast.kernel", "audit.sql")
 
 _REASON = "audit_reasons.body"
+# Before every entry of an instant, where a page ends that begins at one.
+_LEAST = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,80 @@ async def record(
     }
     version: int = await tx.value(_SQL["record"], values)
     return version
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What was done to a thing: by whom, when, and how it stood before and after. Why, is kept under `reason_id`."""
+
+    kind: str
+    aggregate_id: UUID
+    version: int
+    action: str
+    from_state: str | None
+    to_state: str | None
+    actor: str
+    actor_id: UUID | None
+    reason_id: UUID | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which entries of the log; `since` is the first instant and `until` the first one after them."""
+
+    kind: str | None = None
+    aggregate_id: UUID | None = None
+    action: str | None = None
+    actor: str | None = None
+    actor_id: UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+async def find_entries(
+    tx: Transaction, filters: Filters, *, cursor: str | None, limit: int
+) -> tuple[list[Entry], str | None]:
+    """Return a page of the log of the business, the newest entry first, and the cursor of the next page.
+
+    Raises ValidationFailed for a cursor that no page has given.
+    """
+    before, before_id = place_of(cursor)
+    if filters.until is not None and (before is None or filters.until <= before):
+        before, before_id = filters.until, _LEAST
+    values = {
+        "business_id": tx.business_id,
+        "before": before,
+        "before_id": before_id,
+        "limit": limit + 1,
+        **{name: getattr(filters, name) for name in Filters.__slots__ if name != "until"},
+    }
+    statement = "find_entries" if filters.aggregate_id is None else "entries_of"
+    found = await tx.all(Entry, _SQL[statement], values)
+    # No thing has two entries at one microsecond: each is written under the lock of its chain.
+    return page_of(found, limit, lambda entry: (entry.at, entry.aggregate_id))
+
+
+async def find_entry(tx: Transaction, aggregate_id: UUID, version: int) -> Entry:
+    """Return one entry. Raises NotFound."""
+    values = {"business_id": tx.business_id, "aggregate_id": aggregate_id, "version": version}
+    found = await tx.first(Entry, _SQL["find_entry"], values)
+    if found is None:
+        raise NotFound
+    return found
+
+
+async def read_reason(tx: Transaction, entry: Entry, actor: Actor) -> str | None:
+    """Return why something was done; None when nobody said, or when their words were forgotten.
+
+    What somebody has written freely may be what a client has confided: that it was read is told as well (D-7).
+    """
+    if entry.reason_id is None:
+        return None
+    reason = await open_reason(tx, entry.reason_id)
+    read = uuid5(NAMESPACE_OID, f"holdfast reasons {tx.business_id} {entry.aggregate_id}")
+    await record(tx, "reason", read, "read_reason", actor, after=entry.aggregate_id)
+    return reason
 
 
 async def seal_reason(tx: Transaction, reason: str | None) -> UUID | None:

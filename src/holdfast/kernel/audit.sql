@@ -24,3 +24,40 @@ delete from audit_reasons r
 -- name: emit
 insert into outbox_events (business_id, aggregate_id, version, type, payload)
 values (%(business_id)s, %(id)s, %(version)s, %(type)s, %(payload)s::jsonb);
+
+-- name: find_entries
+-- The newest first, along the index by time. One bound at each end: of two bounds of one column the planner expects so
+-- few rows that it would rather read and sort the log of the whole business.
+select aggregate_type as kind, aggregate_id, version, action, from_state, to_state, actor, actor_id, reason_id,
+       occurred_at as at
+  from audit_log
+ where business_id = %(business_id)s
+   and (occurred_at, aggregate_id) < ((select coalesce(%(before)s::timestamptz, 'infinity')),
+                                      (select coalesce(%(before_id)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')))
+   and occurred_at >= (select coalesce(%(since)s::timestamptz, '-infinity'))
+   and (%(kind)s::text is null or aggregate_type = %(kind)s::text)
+   and (%(action)s::text is null or action = %(action)s::text)
+   and (%(actor)s::text is null or actor = %(actor)s::text)
+   and (%(actor_id)s::uuid is null or actor_id = %(actor_id)s::uuid)
+ order by occurred_at desc, aggregate_id desc limit %(limit)s::integer;
+
+-- name: entries_of
+-- Along the primary key: the history of one thing.
+select aggregate_type as kind, aggregate_id, version, action, from_state, to_state, actor, actor_id, reason_id,
+       occurred_at as at
+  from audit_log
+ where business_id = %(business_id)s and aggregate_id = %(aggregate_id)s
+   and (occurred_at, aggregate_id) < ((select coalesce(%(before)s::timestamptz, 'infinity')),
+                                      (select coalesce(%(before_id)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')))
+   and occurred_at >= (select coalesce(%(since)s::timestamptz, '-infinity'))
+   and (%(kind)s::text is null or aggregate_type = %(kind)s::text)
+   and (%(action)s::text is null or action = %(action)s::text)
+   and (%(actor)s::text is null or actor = %(actor)s::text)
+   and (%(actor_id)s::uuid is null or actor_id = %(actor_id)s::uuid)
+ order by occurred_at desc, version desc limit %(limit)s::integer;
+
+-- name: find_entry
+select aggregate_type as kind, aggregate_id, version, action, from_state, to_state, actor, actor_id, reason_id,
+       occurred_at as at
+  from audit_log
+ where business_id = %(business_id)s and aggregate_id = %(aggregate_id)s and version = %(version)s;

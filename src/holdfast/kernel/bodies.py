@@ -24,6 +24,11 @@ def allowed_words(shape: Any, path: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for each in found for word in _words(each)))
 
 
+def has_required(shape: Any) -> bool:
+    """Tell whether an object of a shape has to have any member at all."""
+    return any(own.required for each in _alternatives(_type_of(shape)) for own in getattr(each, "fields", ()))
+
+
 def without_nulls(shape: Any, body: bytes) -> bytes:
     """Return a JSON body without the members that are null and need not be there.
 

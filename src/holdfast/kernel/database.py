@@ -1,7 +1,9 @@
 """Transactions on PostgreSQL: opened by the edges, used by the use cases."""
 
 import asyncio
+import os
 import select
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -23,8 +25,14 @@ Row = dict[str, Any]
 
 # How long a request waits for a connection while all are busy.
 _WAIT_SECONDS = 10.0
+# After so much silence in the middle of a statement its connection is taken for lost. A machine that is gone is noticed
+# sooner by the network, but the kernel of one that hangs answers for it, for ever.
+_SILENCE_SECONDS = 60.0
 # Local to the transaction, so that a pool, ours or one between, hands it on to nobody.
 _ACT_FOR: LiteralString = "select set_config('holdfast.business', %s, true)"
+
+# The process that serves this connection, for `is_pooled`.
+_BACKEND: LiteralString = "select pg_backend_pid()"
 
 # As whom this connection works, whether admission sees across tenants, and the tables of tenants that stand open.
 _WALLS: LiteralString = """
@@ -44,10 +52,13 @@ select current_user::text as role, mine.rolsuper or mine.rolbypassrls as bypasse
 
 
 class Session(AsyncConnection):
-    """A connection that remembers when the server warned that a commit may exist on this node only.
+    """A connection that ends when the server is silent for a minute, and remembers when a commit is in doubt.
 
-    With synchronous replication, a wait that is cancelled reports success with nothing but a warning.
+    With synchronous replication, a wait that is cancelled reports success with nothing but a warning that the commit
+    may exist on this node only.
     """
+
+    silence_seconds = _SILENCE_SECONDS
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -55,8 +66,22 @@ class Session(AsyncConnection):
         self.add_notice_handler(self._hear)
 
     def _hear(self, notice: psycopg.errors.Diagnostic) -> None:
-        if "canceling wait for synchronous replication" in (notice.message_primary or ""):
+        # Its words are in the language of the server.
+        if notice.source_function == "SyncRepWaitForLSN":
             self._doubt = True
+
+    async def wait(self, *args: Any, **kwargs: Any) -> Any:
+        """Wait for the server, as every statement does; raises OperationalError when it is silent for too long."""
+        silence = asyncio.get_running_loop().call_later(self.silence_seconds, self._hang_up)
+        try:
+            return await super().wait(*args, **kwargs)
+        finally:
+            silence.cancel()
+
+    def _hang_up(self) -> None:
+        # Never a cancellation: its way would lead through the same server, and a commit may be what is waited for.
+        with socket.socket(fileno=os.dup(self.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
 
     def take_doubt(self) -> bool:
         """Return whether a commit since the last call is in doubt."""
@@ -132,6 +157,7 @@ class Database:
         """
         self._dsn = dsn
         self._keyring = keyring
+        self._pooler = pooler
         self._waits = Waits(self._reachable)
         # How many connections are lent now.
         self._out = 0
@@ -142,10 +168,9 @@ class Database:
             max_size=max_connections,
             open=False,
             timeout=_WAIT_SECONDS,
-            # As long as a request waits for others to be done. Attempts to reconnect come after longer and longer
-            # pauses; when they are given up the next request begins anew, instead of half a minute after the database
-            # is back.
-            reconnect_timeout=10,
+            # Attempts to reconnect come after longer and longer pauses: 1, 2, 4 s. When they are given up the next
+            # request begins anew, so this is the longest that a database which is back is left alone.
+            reconnect_timeout=4,
             # Transactions are begun by hand, in one round trip with the words for whom they are.
             kwargs={"prepare_threshold": None if pooler else 2, "cursor_factory": cursor, "autocommit": True},
         )
@@ -157,10 +182,14 @@ class Database:
     async def check_role(self) -> None:
         """Refuse to serve where the walls between tenants do not hold, or hold back what must look over them.
 
-        Raises PermissionError.
+        So too behind a pooler of which nobody has told: names of prepared statements would mean those of others. Raises
+        PermissionError.
         """
         async with self.transaction() as tx:
             [found] = await tx.rows(_WALLS)
+            pooled = is_pooled(tx.connection, await tx.value(_BACKEND))
+        if pooled and not self._pooler:
+            raise PermissionError("a pooler stands before the database: set HOLDFAST_POOLER=1")
         if found["bypasses"] or found["owns"]:
             raise PermissionError(f"servers must not run as {found['role']}: it owns the schema or bypasses its rules")
         if not found["admission_is_sound"]:
@@ -302,9 +331,29 @@ def is_away(failure: BaseException) -> bool:
     That is no matter of what was asked of it, which may be asked again as it is.
     """
     if isinstance(failure, psycopg.OperationalError):
-        # Without one the connection is lost; of the last class are servers that end or begin.
-        return not failure.sqlstate or failure.sqlstate.startswith("57P")
+        # Of the last class are servers that end or begin.
+        return is_lost(failure) or failure.sqlstate is None or failure.sqlstate.startswith("57P")
     return isinstance(failure, TryLater | OutcomeUnknown)
+
+
+def is_lost(failure: psycopg.Error) -> bool:
+    """Tell whether the connection is lost, so that nobody knows what became of what was under way.
+
+    Without a state of SQL it broke; with one of class 08 a pooler says that its own broke.
+    """
+    return isinstance(failure, psycopg.OperationalError) and (not failure.sqlstate or failure.sqlstate.startswith("08"))
+
+
+def is_pooled(connection: psycopg.AsyncConnection[Any] | psycopg.Connection[Any], backend: int) -> bool:
+    """Tell whether a pooler stands between: it introduces itself with a number that is not that of the backend."""
+    return connection.info.backend_pid != backend
+
+
+def leads_to_pooler(dsn: str) -> bool:
+    """Tell whether whoever connects so meets a pooler. Raises OperationalError when nobody answers."""
+    with psycopg.connect(dsn, autocommit=True, connect_timeout=10) as connection:
+        [(backend,)] = connection.execute(_BACKEND).fetchall()
+        return is_pooled(connection, backend)
 
 
 def translate(violation: psycopg.IntegrityError) -> Exception:
@@ -331,7 +380,7 @@ async def _commit(connection: Session) -> None:
         await commit
         raise
     except psycopg.OperationalError as lost:
-        if connection.broken:
+        if connection.broken or is_lost(lost):
             raise OutcomeUnknown from lost
         raise
     if connection.take_doubt():

@@ -8,6 +8,9 @@ from typing import Any, Protocol, runtime_checkable
 import msgspec
 from litestar.handlers import HTTPRouteHandler
 
+from holdfast.kernel.bodies import has_required
+from holdfast.kernel.links import Call, add_links
+
 _PATH_PARAMETER = re.compile(r"\{(\w+):\w+\}")
 
 
@@ -48,8 +51,12 @@ class Documented:
     query: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
     created: bool = False
+    # The member of the answer that names what a call has made.
+    made: str = "id"
     # What an error of a status means here, where the code alone would mislead.
     refusals: Mapping[int, str] = field(default_factory=dict)
+    # Where a browser, which asks for a page, is led instead of an answer.
+    leads: str | None = None
     # Each one is enough by itself; None stands for a proof that is not a header, or for no proof at all.
     security: tuple[str | None, ...] = ()
 
@@ -61,12 +68,15 @@ def documented(  # noqa: D103 - see Documented
     query: Iterable[str] = (),
     headers: Iterable[str] = (),
     created: bool = False,
+    made: str = "id",
     refusals: Mapping[int, str] | None = None,
+    leads: str | None = None,
     security: str | tuple[str | None, ...] = (),
 ) -> dict[str, Any]:
     shapes = answers if isinstance(answers, tuple) else (answers,) if answers is not None else ()
     schemes = (security,) if isinstance(security, str) else security
-    return {"documented": Documented(body, shapes, tuple(query), tuple(headers), created, refusals or {}, schemes)}
+    asked = (tuple(query), tuple(headers))
+    return {"documented": Documented(body, shapes, *asked, created, made, refusals or {}, leads, schemes)}
 
 
 def openapi(handlers: Iterable[HTTPRouteHandler], version: str) -> dict[str, Any]:
@@ -76,6 +86,7 @@ def openapi(handlers: Iterable[HTTPRouteHandler], version: str) -> dict[str, Any
     schemas, components = msgspec.json.schema_components([*shapes, Problem], ref_template="#/components/schemas/{name}")
     references = dict(zip([*map(id, shapes), id(Problem)], schemas, strict=True))
     paths: dict[str, Any] = {}
+    calls: list[Call] = []
     for handler, declaration in declared:
         for number, path in enumerate(sorted(handler.paths), 1):
             shown = _PATH_PARAMETER.sub(r"{\1}", path)
@@ -85,7 +96,8 @@ def openapi(handlers: Iterable[HTTPRouteHandler], version: str) -> dict[str, Any
                     # An operation has an id of its own, also where one handler serves several paths.
                     operation["operationId"] = handler.fn.__name__ + (f"_{number}" if number > 1 else "")
                     paths.setdefault(shown, {})[method.lower()] = operation
-    return {
+                    calls.append(Call(shown, operation, declaration.made))
+    document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
             "title": "Holdfast",
@@ -111,6 +123,8 @@ def openapi(handlers: Iterable[HTTPRouteHandler], version: str) -> dict[str, Any
             },
         },
     }
+    add_links(calls, document["components"])
+    return document
 
 
 def _operation(
@@ -132,6 +146,7 @@ def _operation(
     unchanged = {"304": {"description": "What the client has is current"}}
     if "If-None-Match" not in declaration.headers:
         unchanged = {}
+    led = {} if declaration.leads is None else {"303": {"description": declaration.leads}}
     problem = {"application/problem+json": {"schema": references[id(Problem)]}}
     operation: dict[str, Any] = {
         "summary": summary,
@@ -139,6 +154,7 @@ def _operation(
         "responses": {
             **dict.fromkeys(statuses, answer),
             **unchanged,
+            **led,
             **{
                 str(status): {"description": meaning, "content": problem}
                 for status, meaning in declaration.refusals.items()
@@ -148,7 +164,8 @@ def _operation(
     }
     if declaration.body is not None:
         schema = {"application/json": {"schema": references[id(declaration.body)]}}
-        operation["requestBody"] = {"required": True, "content": schema}
+        # An empty body is an empty object.
+        operation["requestBody"] = {"required": has_required(declaration.body), "content": schema}
     if declaration.security:
         schemes = [each for scheme in declaration.security for each in _SAME_RIGHTS.get(scheme, (scheme,))]
         operation["security"] = [{} if scheme is None else {scheme: []} for scheme in schemes]

@@ -7,13 +7,14 @@ import fcntl
 import importlib.util
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
 import tempfile
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
@@ -21,7 +22,7 @@ from urllib.parse import quote
 import psycopg
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 SUPERUSER = DATABASE = "holdfast"
 SOCKET_PATH_BYTES = 107  # sun_path holds 108 bytes with its closing zero
@@ -43,13 +44,19 @@ class EmbeddedPostgres:
     """A PostgreSQL 18 of our own in a data directory; started from the main thread, stopped with the process."""
 
     def __init__(
-        self, data_dir: Path, settings: Mapping[str, str] | None = None, *, binaries: Path | None = None
+        self,
+        data_dir: Path,
+        settings: Mapping[str, str] | None = None,
+        *,
+        binaries: Path | None = None,
+        ready_seconds: float = READY_SECONDS,
     ) -> None:
         self._data_dir = data_dir.absolute()
         self._cluster = self._data_dir / "postgres"
         self._log = self._data_dir / "postgres.log"
         self._settings = dict(settings or {})
         self._binaries = binaries
+        self._ready_seconds = ready_seconds
         self._owner = os.getpid()
         self._lock: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -82,10 +89,13 @@ class EmbeddedPostgres:
                 self._end_process()
             else:
                 self._take_lock()
-            prefix = _unprivileged_prefix()
+            prefix = unprivileged()
             self._clear_remains()
-            if not (self._cluster / "PG_VERSION").exists():
-                self._initialise([*prefix, str(binaries / "initdb")])
+            if (self._cluster / "PG_VERSION").exists():
+                self._refuse_another_major(binaries)
+            else:
+                self._refuse_half_converted()
+                initialise(binaries, self._cluster)
             self._launch([*prefix, str(binaries / "postgres")])
             self._create_database()
         except (OSError, subprocess.SubprocessError, psycopg.Error) as error:
@@ -105,6 +115,28 @@ class EmbeddedPostgres:
         _held_locks.discard(self._lock)
         os.close(self._lock)
         self._lock = None
+
+    @contextmanager
+    def closed(self) -> Iterator[Path]:
+        """Keep everybody out of the data directory, whose server does not run; yield the folder of its cluster."""
+        self._take_lock()
+        try:
+            self._clear_remains()
+            yield self._cluster
+        finally:
+            self.stop()
+
+    def _refuse_another_major(self, binaries: Path) -> None:
+        ours, theirs = major_of(binaries), (self._cluster / "PG_VERSION").read_text().strip()
+        if theirs != ours:
+            raise EmbeddedPostgresError(
+                f"the data in {self._data_dir} is of PostgreSQL {theirs}, and this release has {ours}: "
+                f"convert it with `holdfast upgrade --old-binaries` and the folder of the programs of {theirs}"
+            )
+
+    def _refuse_half_converted(self) -> None:
+        for old in self._data_dir.glob("postgres-[0-9]*"):
+            raise EmbeddedPostgresError(f"{old} has data of an earlier PostgreSQL: rename it to {self._cluster.name}")
 
     def _holds_lock(self) -> bool:
         return self._lock is not None and self._owner == os.getpid()
@@ -150,19 +182,6 @@ class EmbeddedPostgres:
         if self._short_socket_dir is None:
             self._drop_short_socket_dir()
 
-    def _initialise(self, initdb: list[str]) -> None:
-        """Make the cluster beside its place and rename it, so that it is there as a whole or not at all."""
-        fresh = tempfile.mkdtemp(prefix="initdb-", dir=self._data_dir)
-        locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-locale", "--encoding=UTF8"]
-        auth = [f"--username={SUPERUSER}", "--auth-local=trust", "--auth-host=scram-sha-256"]
-        done = _run([*initdb, f"--pgdata={fresh}", *locale, *auth])
-        if done.returncode:
-            raise EmbeddedPostgresError(f"initdb failed in {self._data_dir}: {done.stdout.strip()}")
-        Path(fresh).rename(self._cluster)
-        directory = os.open(self._data_dir, os.O_RDONLY)
-        os.fsync(directory)  # initdb synced the files, not our rename
-        os.close(directory)
-
     def _launch(self, postgres: list[str]) -> None:
         settings = {
             "listen_addresses": "",
@@ -187,8 +206,8 @@ class EmbeddedPostgres:
                 start_new_session=True,
                 preexec_fn=_end_with(os.getpid()),  # noqa: PLW1509  it only makes two system calls
             )
-        if not _within(READY_SECONDS, lambda: self._is_ready() or not self.running):
-            raise EmbeddedPostgresError(f"PostgreSQL in {self._data_dir} is not ready after {READY_SECONDS} s")
+        if not _within(self._ready_seconds, lambda: self._is_ready() or not self.running):
+            raise EmbeddedPostgresError(f"PostgreSQL in {self._data_dir} is not ready after {self._ready_seconds:g} s")
         if not self.running:
             lines = self._log.read_bytes()[log_start:].decode(errors="replace").splitlines()
             raise EmbeddedPostgresError("\n".join([f"PostgreSQL does not start in {self._data_dir}:", *lines[-10:]]))
@@ -232,6 +251,29 @@ class EmbeddedPostgres:
                 for stale in place.glob(".s.PGSQL.*"):
                     stale.unlink()
                 place.rmdir()
+
+
+def initialise(binaries: Path, cluster: Path, *words: str) -> None:
+    """Make a cluster beside its place and rename it, so that it is there as a whole or not at all."""
+    fresh = tempfile.mkdtemp(prefix="initdb-", dir=cluster.parent)
+    locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-locale", "--encoding=UTF8"]
+    auth = [f"--username={SUPERUSER}", "--auth-local=trust", "--auth-host=scram-sha-256"]
+    done = _run([*unprivileged(), str(binaries / "initdb"), f"--pgdata={fresh}", *locale, *auth, *words])
+    if done.returncode:
+        raise EmbeddedPostgresError(f"initdb failed in {cluster.parent}: {done.stdout.strip()}")
+    Path(fresh).rename(cluster)
+    directory = os.open(cluster.parent, os.O_RDONLY)
+    os.fsync(directory)  # initdb synced the files, not our rename
+    os.close(directory)
+
+
+def major_of(binaries: Path) -> str:
+    """Return the major version of PostgreSQL's programs, like 18."""
+    told = _run([str(binaries / "postgres"), "--version"]).stdout
+    found = re.search(r"\(PostgreSQL\) (\d+)", told)
+    if found is None:
+        raise EmbeddedPostgresError(f"{binaries}/postgres does not run: {told.strip()}")
+    return found[1]
 
 
 def find_binaries(explicit: Path | None = None) -> Path:
@@ -311,7 +353,7 @@ def _end_servers(cluster: Path) -> bool:
     return False
 
 
-def _unprivileged_prefix() -> list[str]:
+def unprivileged() -> list[str]:
     """Return the words that hide root from PostgreSQL, which refuses to run as root; none for a normal user."""
     if os.geteuid() != 0:
         return []

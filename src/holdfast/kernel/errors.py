@@ -69,6 +69,13 @@ class NotFound(UserError):
     code, status, message = "not_found", 404, "There is nothing here"
 
 
+class BodyTooLarge(UserError):
+    """What was sent is longer than the call reads; nothing has happened."""
+
+    code, status = "body_too_large", 413
+    message = "This is too much to send at once; nothing was changed, send less"
+
+
 class AuthenticationRequired(UserError):
     """The call needs a proof of identity, and the one given (if any) does not fit."""
 

@@ -48,11 +48,16 @@ class Figure:
 
 
 class Counter(Figure):
-    """Only grows; shown as `<name>_total`, summed over processes."""
+    """Only grows; shown as `<name>_total`, summed over processes.
 
-    def __init__(self, name: str, meaning: str, labels: Labels = ()) -> None:
+    `known` are labels that are shown before anything is counted under them: Prometheus sees no increase in what was
+    not there before, so an alert about the first of its kind would not fire.
+    """
+
+    def __init__(self, name: str, meaning: str, labels: Labels = (), *, known: Iterable[Labels] = ()) -> None:
         super().__init__(name, meaning, labels)
-        self.values: defaultdict[Labels, float] = defaultdict(float)
+        self.known = frozenset(known)
+        self.values: defaultdict[Labels, float] = defaultdict(float, dict.fromkeys(self.known, 0.0))
         _counters[name] = self
 
     def add(self, *labels: str, by: float = 1) -> None:

@@ -14,10 +14,11 @@ from litestar.exceptions import HTTPException, InternalServerException
 
 from holdfast.kernel.about import CODE, instance_of_request, note
 from holdfast.kernel.bodies import allowed_words, without_nulls
-from holdfast.kernel.errors import NotFound, TryLater, UserError, ValidationFailed
+from holdfast.kernel.errors import BodyTooLarge, NotFound, TryLater, UserError, ValidationFailed
 from holdfast.kernel.figures import Counter
+from holdfast.kernel.head import allowed
 
-REFUSALS = Counter("holdfast_refusals", "Answers with an error, by its code", ("code",))
+REFUSALS = Counter("holdfast_refusals", "Answers with an error, by its code", ("code",), known=[("outcome_unknown",)])
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +26,8 @@ T = TypeVar("T")
 
 MAX_BODY_BYTES = 65_536
 MAX_KEY_LENGTH = 200
+# A week of opening hours has some hundred.
+_MAX_FIELDS = 1_000
 
 _words: dict[str, str] = {}
 
@@ -59,13 +62,14 @@ _CODES = {
     HTTPStatus.BAD_REQUEST: "validation_failed",
     HTTPStatus.UNAUTHORIZED: "authentication_required",
     HTTPStatus.FORBIDDEN: "forbidden",
-    HTTPStatus.NOT_FOUND: "not_found",
     HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "body_too_large",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported_media_type",
     HTTPStatus.TOO_MANY_REQUESTS: "too_many_requests",
     HTTPStatus.SERVICE_UNAVAILABLE: "overloaded",
 }
+
+# What we say better than the framework.
+_OUR_WORDS: dict[int, type[UserError]] = {404: NotFound, 413: BodyTooLarge}
 
 
 def decode(shape: type[T], body: bytes) -> T:
@@ -108,11 +112,48 @@ def decode_form(body: bytes) -> dict[str, str]:
 
     Raises ValidationFailed for what is not a form.
     """
+    return {
+        name: "".join(c for c in values[-1] if c.isprintable()).strip() for name, values in decode_fields(body).items()
+    }
+
+
+def decode_fields(body: bytes) -> dict[str, list[str]]:
+    """Return the fields of an HTML form, each with all its values, as they were typed but for how lines end.
+
+    Raises ValidationFailed for what is not a form.
+    """
     try:
-        fields = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=50, errors="strict")
-    except ValueError as malformed:
-        raise ValidationFailed.at("body", f"is not a form: {malformed}") from None
-    return {name: "".join(c for c in value if c.isprintable()).strip() for name, value in fields}
+        text = body.decode("ascii")
+    except ValueError:
+        raise ValidationFailed.at("body", "is not a form: it has characters that a form would encode") from None
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS, errors="strict")
+    except UnicodeDecodeError:
+        raise ValidationFailed.at("body", "is not a form: its characters are not encoded in UTF-8") from None
+    except ValueError:
+        raise ValidationFailed.at("body", f"is not a form: it has more than {_MAX_FIELDS} fields") from None
+    fields: dict[str, list[str]] = {}
+    for name, value in pairs:
+        fields.setdefault(name, []).append(value.replace("\r\n", "\n"))
+    return fields
+
+
+def path_of(request: Request[Any, Any, Any]) -> str:
+    """Return the path of a request, whatever host it names: the framework's address of it fails on one that is none."""
+    return str(request.scope["path"])
+
+
+def query_of(request: Request[Any, Any, Any]) -> str:
+    """Return the query of a request, as it was sent."""
+    return request.scope["query_string"].decode("latin-1")
+
+
+def address_of(request: Request[Any, Any, Any]) -> str:
+    """Return where a client has reached this server, no path. Raises ValidationFailed for a host that is none."""
+    try:
+        return str(request.base_url).rstrip("/")
+    except ValueError:
+        raise ValidationFailed.at("Host", "must be the name of a server, with a port from 1 to 65535 if any") from None
 
 
 def epoch_seconds(at: datetime, field: str) -> int:
@@ -122,6 +163,11 @@ def epoch_seconds(at: datetime, field: str) -> int:
     return round((at - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
 
 
+# No browser takes an answer for anything but what it says it is.
+AS_NAMED = {"X-Content-Type-Options": "nosniff"}
+_HEADERS = {"Cache-Control": "no-store", **AS_NAMED}
+
+
 class _Answer(Response[bytes]):
     """An answer that is ready: what its base class would prepare, which is most of its cost, is never asked for."""
 
@@ -129,7 +175,7 @@ class _Answer(Response[bytes]):
         self.content = content
         self.status_code = status
         self.media_type = media_type
-        self.headers = {"Cache-Control": "no-store", **headers} if headers else {"Cache-Control": "no-store"}
+        self.headers = {**_HEADERS, **headers} if headers else _HEADERS.copy()
         self.background = None
         self.cookies = []
         self.encoding = "utf-8"
@@ -191,10 +237,14 @@ def render_error(_request: Request[Any, Any, Any] | None, error: Exception) -> R
         return problem(400, "validation_failed", "The request ended before it was complete", {})
     if isinstance(error, HTTPException):
         status = error.status_code
+        if status in _OUR_WORDS:
+            return problem_of(_OUR_WORDS[status]())
         code = _CODES.get(HTTPStatus(status), "http_error")
-        if status == HTTPStatus.NOT_FOUND:
-            return problem(status, code, NotFound.message, {})
-        return problem(status, code, error.detail, {}, dict(error.headers or {}))
+        headers = {
+            name: allowed(value.split(", ")) if name.lower() == "allow" else value
+            for name, value in (error.headers or {}).items()
+        }
+        return problem(status, code, error.detail, {}, headers)
     if isinstance(error, psycopg.OperationalError):
         log.warning("database_unavailable", error=type(error).__name__)
         away = TryLater()

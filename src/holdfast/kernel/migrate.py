@@ -17,6 +17,7 @@ import psycopg
 from psycopg import AsyncConnection, Connection, sql
 
 from holdfast.kernel import backfills
+from holdfast.kernel.database import is_pooled
 
 _LOCK = 0x486F6C6466617374  # "Holdfast" as a number: the same for every release and process
 _LOCK_WAIT_SECONDS = 300
@@ -25,6 +26,7 @@ _BLIND = """select rolname from pg_roles where rolname in ('holdfast_owner', 'ho
                and not (rolbypassrls or rolsuper)"""
 # In the order in which they run.
 _DEFINITIONS = (
+    "kernel/replication",
     "identity/entrances",
     "kernel/audit_chain",
     "booking/admission",
@@ -39,9 +41,13 @@ _DEFINITIONS = (
     "payments/figures",
     "payments/reconciliation_entrances",
     "payments/inbox_entrances",
+    "notifications/entrances",
+    "webhooks/entrances",
     "kernel/events",
     "analytics/dashboards",
     "kernel/backfill_entrances",
+    "admin/live_entrances",
+    "admin/schedule_entrances",
     "kernel/job_grants",
 )
 _DEPENDS = re.compile(r"^-- depends: (.+)$", re.MULTILINE)
@@ -153,6 +159,10 @@ def _check_server(connection: Connection) -> None:
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise MigrationError(f"The database has the encoding {encoding}; create it with ENCODING 'UTF8'.")
+    [(backend,)] = connection.execute("select pg_backend_pid()").fetchall()
+    if is_pooled(connection, backend):
+        # The lock would be of a backend that the next statement may not have.
+        raise MigrationError("A pooler stands before the database: migrate with a DSN that leads straight to it.")
 
 
 def _lock(connection: Connection) -> None:

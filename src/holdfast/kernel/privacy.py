@@ -240,7 +240,10 @@ class Keyring:
         return TenantKeys(business_id, generations, single["index"], single["audit"])
 
     async def _connect(self, business_id: UUID) -> "AsyncConnection[dict[str, Any]]":
-        connection = await AsyncConnection.connect(self._dsn, row_factory=dict_row, connect_timeout=5)
+        # Names of prepared statements would clash behind a pooler, and hardly anything is asked twice.
+        connection = await AsyncConnection.connect(
+            self._dsn, row_factory=dict_row, connect_timeout=5, prepare_threshold=None
+        )
         await connection.execute(_SQL["act_for"], {"business_id": str(business_id)})
         return connection
 

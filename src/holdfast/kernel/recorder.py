@@ -27,7 +27,12 @@ _SQL = load("holdfast.kernel", "recorder.sql")
 # A capability declares its events here. A migration knows their names.
 EVENTS = Vocabulary()
 
-LOST = Counter("holdfast_events_lost", "Events that were not recorded: the buffer was full, or refused", ("reason",))
+LOST = Counter(
+    "holdfast_events_lost",
+    "Events that were not recorded: the buffer was full, or refused",
+    ("reason",),
+    known=[("full",), ("refused",)],
+)
 
 # A crash loses no more than what has happened for so long.
 _EVERY_SECONDS = 1

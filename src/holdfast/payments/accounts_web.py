@@ -53,9 +53,9 @@ async def payment_accounts(request: Call) -> Response[bytes]:
 async def connect_yookassa(request: Call) -> Response[bytes]:
     """Take new payments with a shop at YooKassa, or replace its key; YooKassa is asked first."""
     data = decode(YooKassaBody, await request.body())
-    api_url = _allowed(request, data.api_url, ProviderName.YOOKASSA)
+    api_url = allowed_url(request, data.api_url, ProviderName.YOOKASSA)
     wanted = candidate(ProviderName.YOOKASSA, shop=data.shop_id, secret=data.secret_key, api_url=api_url)
-    return await _connected(request, wanted)
+    return await _shown(request, await connect_account(request, wanted))
 
 
 @put(
@@ -71,9 +71,9 @@ async def connect_stripe(request: Call) -> Response[bytes]:
         secret=data.secret_key,
         publishable_key=data.publishable_key,
         webhook_secret=data.webhook_secret,
-        api_url=_allowed(request, data.api_url, ProviderName.STRIPE),
+        api_url=allowed_url(request, data.api_url, ProviderName.STRIPE),
     )
-    return await _connected(request, wanted)
+    return await _shown(request, await connect_account(request, wanted))
 
 
 @post(
@@ -135,8 +135,11 @@ handlers = [payment_accounts, connect_yookassa, connect_stripe, add_webhook_secr
 handlers += [disconnect_yookassa, disconnect_stripe]
 
 
-async def _connected(request: Call, wanted: Account) -> Response[bytes]:
-    """Ask the provider of a candidate whose account it is; only then is it written down."""
+async def connect_account(request: Call, wanted: Account) -> UUID:
+    """Ask the provider of a candidate whose account it is, write it down only then, and return its id.
+
+    Raises ValidationFailed, AccountNotMeant and how the provider says no.
+    """
     staff = staff_of(request)
     facts = await _facts(request, staff.business_id, wanted)
     plays = _PLAYS.get((wanted.publishable_key or "")[:8])
@@ -147,7 +150,8 @@ async def _connected(request: Call, wanted: Account) -> Response[bytes]:
     async def work(tx: Transaction) -> UUID:
         return (await accounts.connect(tx, wanted, facts, staff.actor)).id
 
-    return await _shown(request, await request.app.state.database.run(staff.business_id, work))
+    account_id: UUID = await request.app.state.database.run(staff.business_id, work)
+    return account_id
 
 
 async def _disconnected(request: Call, provider: ProviderName) -> Response[bytes]:
@@ -179,7 +183,7 @@ async def _facts(request: Call, business_id: UUID, wanted: Account) -> AccountFa
     return facts
 
 
-def _allowed(request: Call, chosen: str | None, provider: ProviderName) -> str | None:
+def allowed_url(request: Call, chosen: str | None, provider: ProviderName) -> str | None:
     """Return the address that an account names, None for the usual one.
 
     Nothing that the settings do not name is ever asked. Raises ValidationFailed.

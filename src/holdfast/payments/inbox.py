@@ -49,9 +49,10 @@ _OUTCOMES = {
     Finding.UNEXPLAINED: UNEXPLAINED,
 }
 
-# So long an event waits at most for its turn, when there are not too many.
+# So long an event waits at most for its turn, when there are not too many. What follows from a burst is spread over
+# some seconds: whoever books meanwhile needs the processor more.
 _SECONDS = 0.5
-_AT_ONCE = 500
+_AT_ONCE = 100
 _AT_ONCE_APART = 32
 _CALLS_AT_ONCE = 8
 # Longer than to ask every account about an object.
@@ -85,13 +86,11 @@ async def inbox_kept_up(database: Database, providers: Providers) -> AsyncIterat
 
 async def _again(work: Callable[[], Awaitable[int]]) -> None:
     while True:
-        found = 0
         try:
-            found = await work()
+            await work()
         except Exception as failure:  # noqa: BLE001 - the database may be away; it comes back
             log.warning("inbox_not_looked_at", error=type(failure).__name__)
-        if not found:
-            await asyncio.sleep(_SECONDS)
+        await asyncio.sleep(_SECONDS)
 
 
 async def act_on_due(database: Database) -> int:

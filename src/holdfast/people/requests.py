@@ -18,6 +18,7 @@ from holdfast.kernel.database import Transaction
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.privacy import Handles
 from holdfast.moderation import personal as questions
+from holdfast.notifications import personal as messages
 from holdfast.payments import personal as payments
 from holdfast.people.errors import PersonHasAppointments, StillSealing
 
@@ -34,8 +35,8 @@ class Part(Protocol):
         """Forget a person; return how many rows of each kind that concerned. Repeated, it finds nothing."""
 
 
-# Payments before bookings, which forget whose they were.
-PARTS: tuple[Part, ...] = (payments, bookings, questions, leads)
+# Payments and messages before bookings, which forget whose they were.
+PARTS: tuple[Part, ...] = (payments, messages, bookings, questions, leads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,8 @@ class Answer:
     parts: dict[str, Any]
 
 
-async def tell(tx: Transaction, contact: Contact, actor: Actor) -> Answer:
-    """Return everything that the business keeps of a person.
+async def tell(tx: Transaction, contact: Contact | Handles, actor: Actor) -> Answer:
+    """Return everything that the business keeps of a person, who is told by a contact or by how they are found.
 
     Raises StillSealing.
     """
@@ -59,7 +60,7 @@ async def tell(tx: Transaction, contact: Contact, actor: Actor) -> Answer:
     return Answer(await _record(tx, "tell_person", actor), told)
 
 
-async def forget(tx: Transaction, contact: Contact, actor: Actor) -> Answer:
+async def forget(tx: Transaction, contact: Contact | Handles, actor: Actor) -> Answer:
     """Forget a person; what accounts need stays without identity, and so does the proof of what they consented to.
 
     Raises StillSealing, PersonHasAppointments.
@@ -74,9 +75,11 @@ async def forget(tx: Transaction, contact: Contact, actor: Actor) -> Answer:
     return Answer(await _record(tx, "forget_person", actor), counts)
 
 
-async def _handles(tx: Transaction, contact: Contact) -> Handles:
+async def _handles(tx: Transaction, contact: Contact | Handles) -> Handles:
     if await bookings.any_plain(tx):
         raise StillSealing
+    if isinstance(contact, Handles):
+        return contact
     told = {each.kind: each.index for each in identities(await tx.keys(), contact)}
     email, phone = told.pop("email", None), told.pop("phone", None)
     return Handles(email, phone, next(iter(told.items()), None))

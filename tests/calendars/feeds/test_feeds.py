@@ -15,7 +15,7 @@ from availability.calendar_texts import event as vevent
 from calendars.caldav.texts import YEAR, Look, look, ours, shown
 from calendars.http_servers import Answering, Asked, Reply, Server
 from holdfast.availability.ics.recurrence import Budget
-from holdfast.calendars import addresses, files, ics, wire
+from holdfast.calendars import files, ics, wire
 from holdfast.calendars.event_ids import event_id_of
 from holdfast.calendars.files import read_file
 from holdfast.calendars.ics import IcsFeed
@@ -34,6 +34,7 @@ from holdfast.calendars.port import (
     RemoteEvent,
     Unreachable,
 )
+from holdfast.kernel import outward
 from leaks.capture import RUN
 
 HOUR = ("DTSTART:20270301T060000Z", "DTEND:20270301T070000Z")
@@ -195,10 +196,10 @@ async def test_redirects_are_followed_five_times() -> None:
 )  # fmt: skip
 async def test_redirects_lead_to_public_addresses_only(monkeypatch: pytest.MonkeyPatch, target: str) -> None:
     """A public feed that sends us to our own network is not followed: nothing there is asked (C-8, calendars 23)."""
-    judged = addresses.may_connect
+    judged = outward.may_connect
     # The server of the test stands for one of the internet.
     monkeypatch.setattr(
-        addresses,
+        outward,
         "may_connect",
         lambda address, *, private_networks: (
             str(address) == "127.0.0.1" or judged(address, private_networks=private_networks)

@@ -15,17 +15,17 @@ from litestar.response import Redirect
 
 from holdfast.availability.snapshots import Snapshot
 from holdfast.booking import bookings, waitlist
-from holdfast.booking.admission import queries
 from holdfast.booking.bookings import Booking
 from holdfast.booking.errors import NotChangeable
 from holdfast.booking.pages.opening import PROBLEMS, Call, desk_of, open_page
 from holdfast.booking.pages.rendering import Page, render
-from holdfast.booking.pages.texts import TEXTS
+from holdfast.booking.pages.what import program_of
 from holdfast.booking.waitlist import RequestState, WaitlistRequest
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.errors import AuthenticationRequired, NotFound
 from holdfast.kernel.http import decode_form
 from holdfast.kernel.ids import uuid_or_none
+from holdfast.kernel.languages import LANGUAGES
 
 _PATH = "/{business:str}/booking/slot/offer/{waitlist_id:str}"
 
@@ -86,14 +86,16 @@ async def _shown(tx: Transaction, page: Page, snapshot: Snapshot, request_id: UU
     typed = {name: text for name, text in given.items() if text is not None}
     policy = page.leading_on if booking is not None and booking.due_minor else None
     values["offering"] = values["service"] or values["program"]
-    return render(page, "offered.html", policy=policy, booking=booking, typed=typed, wrong="", wanted=None, **values)
+    return render(
+        page, "offered.html", policy=policy, booking=booking, typed=typed, wrong="", wanted=None, said=None, **values
+    )
 
 
 def _in_their_words(page: Page, waits: WaitlistRequest) -> Page:
     """Return the page in the language and the zone in which they have asked, unless the address names others."""
     guest, choices = waits.guest, dict(page.choices)
     language = (guest.locale or "")[:2]
-    if "lang" not in choices and language in TEXTS:
+    if "lang" not in choices and language in LANGUAGES:
         page = replace(page, language=language)
         choices["lang"] = language
     if "tz" not in choices and guest.timezone is not None:
@@ -107,12 +109,13 @@ async def _what(tx: Transaction, snapshot: Snapshot, waits: WaitlistRequest) -> 
     wanted = waits.wanted
     if wanted.service_id is not None:
         return {"service": snapshot.services.get(wanted.service_id), "program": None}
-    [schedule] = await tx.rows(queries["find_schedule"], {"business_id": tx.business_id, "id": wanted.schedule_id})
-    return {"service": None, "program": snapshot.programs.get(schedule["program_id"])}
+    assert wanted.schedule_id is not None, "somebody waits for one of the two"
+    return {"service": None, "program": await program_of(tx, snapshot, wanted.schedule_id)}
 
 
 def _where(snapshot: Snapshot, booking: Booking | None) -> dict[str, Any]:
     if booking is None:
         return {}
-    resources = (snapshot.resources.get(resource_id) for resource_id in booking.resource_ids)
-    return {"at": booking.starts_at, "resources": [r for r in resources if r is not None and r.kind != "pool"]}
+    found = (snapshot.resources.get(resource_id) for resource_id in booking.resource_ids)
+    resources = [r for r in found if r is not None and r.kind != "pool"]
+    return {"at": booking.starts_at, "until": booking.ends_at, "resources": resources}

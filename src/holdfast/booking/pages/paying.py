@@ -16,17 +16,18 @@ from litestar.response import Redirect
 
 from holdfast.availability.snapshots import Snapshot
 from holdfast.booking import bookings
-from holdfast.booking.admission import CommitAnswer, queries
+from holdfast.booking.admission import CommitAnswer
 from holdfast.booking.bookings import Booking
 from holdfast.booking.calls import base_url_of
 from holdfast.booking.errors import NotChangeable, PaymentsUnavailable, ReservationNotFoundOrExpired
 from holdfast.booking.giving_back import left_to_send
 from holdfast.booking.pages.opening import PROBLEMS, Call, desk_of, open_page
 from holdfast.booking.pages.rendering import PAYING, Page, render
-from holdfast.booking.pages.texts import TEXTS
+from holdfast.booking.pages.what import what_of
 from holdfast.booking.prepayment import Payable, open_payment
 from holdfast.booking.states import BookingState
 from holdfast.kernel.ids import uuid_or_none
+from holdfast.kernel.languages import LANGUAGES
 
 _PATHS = ["/booking/slot/paid/{reservation_id:str}", "/{business:str}/booking/slot/paid/{reservation_id:str}"]
 _FORM = "/{business:str}/booking/slot/paid/{reservation_id:str}/form"
@@ -96,7 +97,7 @@ async def committed(request: Call, page: Page, snapshot: Snapshot, answer: Commi
     response = lead_on(page, answer.id, payable)
     token = desk.tokens.of_nonce(snapshot.business.id, answer.id, answer.nonce)
     if token is not None:
-        response.headers["Set-Cookie"] = _cookie(request, page, answer.id, token)
+        response.headers["Set-Cookie"] = booking_cookie(request, page, answer.id, token)
     return response
 
 
@@ -115,7 +116,7 @@ async def _opened(request: Call, text: str) -> tuple[Page, Snapshot, Booking]:
     booking = await _read(request, snapshot, uuid_or_none(text))
     # A provider brings clients back to one address, whatever language they had chosen.
     choices, language = dict(page.choices), (booking.locale or "")[:2]
-    if "lang" not in choices and language in TEXTS:
+    if "lang" not in choices and language in LANGUAGES:
         page = replace(page, language=language)
     if "tz" not in choices and booking.timezone is not None:
         page = replace(page, zone=booking.timezone)
@@ -158,20 +159,9 @@ async def _shown(
 
 
 async def _what(request: Call, snapshot: Snapshot, booking: Booking) -> dict[str, Any]:
-    """Return what was booked: a service with whom and what one meets, or the program of a schedule."""
-    program = None
-    if booking.schedule_id is not None:
-        async with desk_of(request).database.transaction(snapshot.business.id) as tx:
-            values = {"business_id": snapshot.business.id, "id": booking.schedule_id}
-            [schedule] = await tx.rows(queries["find_schedule"], values)
-        program = snapshot.programs.get(schedule["program_id"])
-    resources = (snapshot.resources.get(resource_id) for resource_id in booking.resource_ids)
-    return {
-        "service": None if booking.service_id is None else snapshot.services.get(booking.service_id),
-        "program": program,
-        "resources": [r for r in resources if r is not None and r.kind != "pool"],
-        "at": booking.starts_at,
-    }
+    """Return what was booked."""
+    async with desk_of(request).database.transaction(snapshot.business.id) as tx:
+        return (await what_of(tx, snapshot, booking)).values()
 
 
 def _token_of(request: Call, snapshot: Snapshot, booking: Booking) -> str | None:
@@ -181,7 +171,8 @@ def _token_of(request: Call, snapshot: Snapshot, booking: Booking) -> str | None
     return token if proven else None
 
 
-def _cookie(request: Call, page: Page, booking_id: UUID, token: str) -> str:
+def booking_cookie(request: Call, page: Page, booking_id: UUID, token: str) -> str:
+    """Return the header by which a browser keeps the token of a booking for the page on which it is paid."""
     assert page.business is not None, "what was booked was booked with somebody"
     path = f"/{page.business.slug}/booking/slot/paid/{booking_id}"
     # Brought along from the page of a provider, which leads back by a link, and by nobody's form.

@@ -1,51 +1,43 @@
 """Rendering: one page's language, zone and links; templates of this folder; headers that keep the page to itself."""
 
-import re
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from babel.dates import format_date, format_time
-from babel.numbers import format_currency, format_percent
-from babel.units import format_unit
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Request, Response
 
-from holdfast.availability.walltime import UnknownTimeZone, check_zone, local_text
-from holdfast.booking.pages.texts import TEXTS
-from holdfast.catalog.prices import text_of
+from holdfast.availability.walltime import UnknownTimeZone, check_zone
+from holdfast.availability.wording import Wording
+from holdfast.availability.zone_names import distance, named
 from holdfast.identity.businesses import Business
 from holdfast.kernel.errors import UserError
+from holdfast.kernel.languages import LANGUAGES, N_, chosen, translations
+from holdfast.kernel.pages import CLOSED, html, page_response
 
-_templates = Environment(
-    loader=PackageLoader("holdfast.booking", "pages"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-
-# English with a clock of 24 hours, which nobody misreads.
-_LOCALES = {"en": "en_GB", "ru": "ru"}
-
-_OWN = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
-)
 # Of the page with the form of Stripe, as Stripe asks for it.
 PAYING = (
-    f"{_OWN}; script-src 'self' https://js.stripe.com https://*.js.stripe.com; connect-src https://api.stripe.com;"
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self';"
+    " frame-ancestors 'none'; script-src 'self' https://js.stripe.com https://*.js.stripe.com;"
+    " connect-src https://api.stripe.com;"
     " frame-src https://js.stripe.com https://*.js.stripe.com https://hooks.stripe.com"
 )
 
-_HEADERS = {
-    "Content-Security-Policy": _OWN,
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
+# Says that a page is shown within one of somebody else; links on it keep it so.
+_EMBED = "embed"
+
+# What an error says to a client, who knows nothing of calls and bodies.
+_PROBLEMS = {
+    "RESERVATION_NOT_FOUND_OR_EXPIRED": N_("This time is no longer held for you. Please choose one again."),
+    "slot_not_offered": N_("This time cannot be booked. Please choose another one."),
+    "overloaded": N_("We cannot take bookings at this moment. Nothing was booked; please try again in a minute."),
+    "too_many_requests": N_("This is too often. Nothing was booked; please try again in a minute."),
+    "outcome_unknown": N_("We do not know yet whether this worked. Send the form again: it takes effect only once."),
+    "validation_failed": N_("Something is wrong with this address or form. Nothing was booked; please start again."),
+    "authentication_required": N_("This link is not complete. Please open it just as you have got it."),
 }
+_PROBLEM = N_("Something went wrong. Nothing was booked; please start again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +49,22 @@ class Page:
     zone: str
     choices: dict[str, str]
     is_https: bool = True
+    # Who may show the page within theirs: nobody, or our own pages and the sites that the business names.
+    framers: str = "'none'"
 
-    def text(self, name: str, **values: Any) -> str:
-        """Return a text of the interface."""
-        return TEXTS[self.language][name].format(**values)
+    @property
+    def is_embedded(self) -> bool:
+        """Return whether the page is shown within one of somebody else."""
+        return _EMBED in self.choices
+
+    @property
+    def words(self) -> Wording:
+        """Return how dates and amounts are said on it."""
+        return Wording(self.language, self.zone, None if self.business is None else self.business.currency)
+
+    def text(self, message: str, **values: Any) -> str:
+        """Return a text of the interface, marked by N_, with its placeholders %(name)s filled."""
+        return translations(self.language).gettext(message) % values
 
     def link(self, path: str, **query: Any) -> str:
         """Return a link inside this business that keeps the chosen language and zone."""
@@ -70,17 +74,28 @@ class Page:
 
     def local(self, at: int | datetime) -> datetime:
         """Return an instant in the zone of the page."""
-        seconds = at if isinstance(at, int) else int(at.timestamp())
-        return datetime.fromisoformat(local_text(seconds, self.zone))
+        return self.words.local(at)
+
+    @property
+    def city(self) -> str:
+        """Return the city by which its zone is known."""
+        return named(self.zone, self.language).city
+
+    def at(self, at: int | datetime, zone: str) -> datetime:
+        """Return an instant in another zone."""
+        return replace(self.words, zone=zone).local(at)
+
+    def distance(self, at: int | datetime, zone: str) -> str:
+        """Return how far the clocks of a zone are ahead of UTC at an instant."""
+        return distance(self.at(at, zone).utcoffset())
 
     def day(self, day: date) -> str:
         """Return a date in words, with its year when it is not this one."""
-        year = "" if day.year == datetime.now(UTC).year else " y"
-        return format_date(day, f"EEEE, d MMMM{year}", locale=_LOCALES[self.language])
+        return self.words.day(day)
 
     def time(self, at: datetime) -> str:
         """Return the time of day of a local time."""
-        return format_time(at.replace(tzinfo=None), "short", locale=_LOCALES[self.language])
+        return self.words.time(at)
 
     @property
     def leading_on(self) -> str:
@@ -88,51 +103,56 @@ class Page:
 
         By http only from a page that came so itself, as on the machine of whoever tries it.
         """
-        return f"{_OWN} https:" + ("" if self.is_https else " http:")
+        elsewhere = "https:" if self.is_https else "https: http:"
+        return CLOSED.replace("form-action 'self'", f"form-action 'self' {elsewhere}")
 
     def problem(self, error: UserError) -> str:
         """Return an error in the language of the page."""
-        texts = TEXTS[self.language]
-        return texts.get(error.code) or (error.message if self.language == "en" else texts["problem"])
+        known = _PROBLEMS.get(error.code)
+        if known is not None:
+            return self.text(known)
+        said = translations(self.language).gettext(error.message)
+        # What is said of one case only is in no catalogue.
+        return said if self.language == "en" or said != error.message else self.text(_PROBLEM)
 
     def percent(self, percent: int) -> str:
         """Return so many percent in words."""
-        return format_percent(Decimal(percent) / 100, locale=_LOCALES[self.language])
+        return self.words.percent(percent)
 
     def hours(self, hours: int) -> str:
         """Return so many hours, or days where they are whole ones, in words."""
-        days, rest = divmod(hours, 24)
-        unit, count = ("duration-hour", hours) if rest or days < 3 else ("duration-day", days)
-        return str(format_unit(count, unit, locale=_LOCALES[self.language]))
+        return self.words.hours(hours)
+
+    def month(self, day: date) -> str:
+        """Return the month of a date, with its year."""
+        return self.words.month(day)
+
+    def weekday(self, number: int) -> str:
+        """Return the name of a day of the week in few letters, 0 for Monday."""
+        return self.words.weekday(number, short=True)
 
     def minutes(self, minutes: int) -> str:
         """Return so many minutes in words."""
-        return str(format_unit(minutes, "duration-minute", locale=_LOCALES[self.language]))
+        return self.words.minutes(minutes)
 
     def price(self, price_minor: int, currency: str | None = None) -> str:
         """Return an amount, in the currency of the business if none is named."""
         if self.business is None or price_minor == 0:
-            return self.text("free")
-        currency = currency or self.business.currency
-        # To the unit: by custom some currencies are shown without the decimals that are charged all the same.
-        amount = Decimal(text_of(price_minor, currency))
-        text = format_currency(amount, currency, locale=_LOCALES[self.language], decimal_quantization=False)
-        # A sign stands at its number, letters do not.
-        return re.sub(r"(?<=[^\W\d_])(?=\d)", "\u00a0", text)
+            return self.text(N_("free of charge"))
+        return self.words.price(price_minor, currency)
 
 
 def page_of(request: Request[Any, Any, Any], business: Business | None) -> Page:
     """Return the page for a request: ?lang and ?tz win, then the browser's language and the zone of the business."""
     choices = {}
-    language = request.query_params.get("lang") or ""
-    if language in TEXTS:
-        choices["lang"] = language
-    else:
-        wished = (request.headers.get("Accept-Language") or "").lower()
-        order = [part.split(";")[0].strip()[:2] for part in wished.split(",")]
-        fallback = business.locale[:2] if business is not None else "en"
-        language = next((x for x in [*order, fallback] if x in TEXTS), "en")
+    wished = request.query_params.get("lang") or ""
+    if wished in LANGUAGES:
+        choices["lang"] = wished
+    fallback = business.locale if business is not None else "en"
+    language = chosen(wished, accepted=request.headers.get("Accept-Language"), fallback=fallback)
     zone = business.timezone if business is not None else "UTC"
+    if request.query_params.get(_EMBED) == "1":
+        choices[_EMBED] = "1"
     asked = request.query_params.get("tz")
     if asked:
         # A zone that does not exist is as good as none.
@@ -143,7 +163,8 @@ def page_of(request: Request[Any, Any, Any], business: Business | None) -> Page:
 
 def render(page: Page, template: str, status: int = 200, *, policy: str | None = None, **values: Any) -> Response[str]:
     """Return a template as a page; `policy` is what it may load and lead to, if not only what is ours."""
-    other = next(x for x in TEXTS if x != page.language)
-    text = _templates.get_template(template).render(page=page, t=page.text, other_language=other, **values)
-    headers = _HEADERS if policy is None else {**_HEADERS, "Content-Security-Policy": policy}
-    return Response(text, status_code=status, media_type="text/html", headers=headers)
+    other = next(x for x in LANGUAGES if x != page.language)
+    if page.is_embedded:
+        policy = (policy or CLOSED).replace("frame-ancestors 'none'", f"frame-ancestors {page.framers}")
+    text = html("holdfast.booking", "pages", page.language, template, page=page, other_language=other, **values)
+    return page_response(text, status, policy=policy)
