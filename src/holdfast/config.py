@@ -17,6 +17,7 @@ from psycopg import conninfo
 
 from holdfast.calendars.settings import CalendarSettings, GoogleSettings
 from holdfast.kernel.addresses import Network
+from holdfast.kernel.backups import has_database
 from holdfast.notifications.settings import MailSettings, SmtpServer
 from holdfast.payments.settings import PaymentSettings
 from holdfast.webhooks.settings import WebhookSettings
@@ -178,7 +179,8 @@ def master_key(settings: Settings) -> bytes:
     """Return the master key; made in the data directory, readable by its owner only, when none is set.
 
     Raises ConfigurationError when an outside database is used without a key: losing a generated key with the
-    machine would make every token void.
+    machine would make every token void. And when the data directory has a database but no key: what is kept there is
+    sealed under another one.
     """
     if settings.master_key is not None:
         return settings.master_key
@@ -190,6 +192,11 @@ def master_key(settings: Settings) -> bytes:
     file = key_file(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not file.exists():
+        if has_database(settings.data_dir):
+            raise ConfigurationError(
+                f"The database in {settings.data_dir} is kept under a master key that is not here:"
+                f" put your copy of it into {file}, or set HOLDFAST_MASTER_KEY."
+            )
         fresh = file.with_suffix(f".{os.getpid()}")
         fresh.unlink(missing_ok=True)  # of a killed run with our process id, which repeats soon in a container
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

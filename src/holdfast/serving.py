@@ -88,6 +88,8 @@ def serve(
     try:
         for sign in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sign, _stop)
+        # Before the database, which belongs to its key from the first moment.
+        master_key = config.master_key(settings)
         if settings.dsn is None:
             postgres = EmbeddedPostgres(settings.data_dir, _kept(settings), binaries=settings.pg_bin)
             report(f"starting PostgreSQL in {settings.data_dir}")
@@ -99,14 +101,14 @@ def serve(
             **config.with_secrets(os.environ),
             "HOLDFAST_DSN": dsn,
             "HOLDFAST_APP_DSN": app_dsn,
-            "HOLDFAST_MASTER_KEY": config.master_key(settings).hex(),
+            "HOLDFAST_MASTER_KEY": master_key.hex(),
             "HOLDFAST_PARENT_PID": str(os.getpid()),
             FOLDER_VARIABLE: figures_dir,
         }
         with _taken_port(host, port, report) as taken:
             port = taken.getsockname()[1]
             migrate(dsn, report=report)
-            asyncio.run(Keyring(config.master_key(settings), dsn).check())
+            asyncio.run(Keyring(master_key, dsn).check())
             if not settings.pooler and leads_to_pooler(app_dsn):
                 # Each part would refuse to start, again and again.
                 raise ServeError("A pooler stands before the database: set HOLDFAST_POOLER=1.")

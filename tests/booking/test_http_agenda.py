@@ -1,7 +1,9 @@
 """The list of appointments: found by what is known of them, page by page."""
 
 import re
-from datetime import date, timedelta
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +15,17 @@ from booking.staffed import StaffClients
 from holdfast.kernel.sql import load
 
 PATH = "/api/booking/appointments"
+
+
+@pytest.fixture
+def day(clients: Clients, desk: StaffClients) -> Iterator[date]:
+    """A day on which nobody has ever booked, so that not even something cancelled is listed with it."""
+    with ExitStack() as horizon:
+        for slug in ("individual-session", "couple-session", "intro-call"):
+            horizon.enter_context(clients.altered("services", slug, max_horizon_days=400))
+        # Past the days that tests share.
+        days = (datetime.now(UTC).date() + timedelta(days=ahead) for ahead in range(100, 360))
+        yield next(day for day in days if not names(desk, **{"from": str(day), "to": str(day + timedelta(days=1))}))
 
 
 @pytest.fixture

@@ -167,6 +167,15 @@ def test_the_master_key_is_looked_at(tmp_path: Path) -> None:
     assert (damaged.level, "Restore it" in damaged.advice) == ("problem", True)
 
 
+def test_no_key_is_made_for_data_that_has_one(tmp_path: Path) -> None:
+    """Where a database stands without its key, none is made that could not open it; what is missing is told (K-1, D-5)."""
+    (tmp_path / "postgres").mkdir()
+    (tmp_path / "postgres" / "PG_VERSION").touch()
+    with pytest.raises(config.ConfigurationError, match=r"put your copy of it into .*master\.key"):
+        config.master_key(config.Settings(data_dir=tmp_path))
+    assert not config.key_file(config.Settings(data_dir=tmp_path)).exists()
+
+
 def test_a_data_directory_that_is_not_there_yet_has_a_disk(tmp_path: Path) -> None:
     """The disk of a data directory that is still to be made is that of the folder in which it will be (K-1)."""
     there, later = machine.disk_of(tmp_path), machine.disk_of(tmp_path / "a" / "b")

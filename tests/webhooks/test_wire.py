@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from calendars.http_servers import Asked, Reply
 from holdfast.kernel.errors import ValidationFailed
@@ -142,3 +143,19 @@ async def test_whoever_is_not_there_is_tried_again(telling: Telling) -> None:
         (DeliveryState.PENDING, "not_reached"),
         (DeliveryState.PENDING, "unknown_host"),
     ]
+
+
+async def test_an_accident_of_ours_ends_the_attempt_like_any_failure(
+    monkeypatch: pytest.MonkeyPatch, receiver: Receiver
+) -> None:
+    """What nobody has foreseen is a failed attempt with its pause, not one that begins again at once, for ever (H-5)."""
+
+    async def stumble(*_: Any, **__: Any) -> Any:
+        raise RuntimeError(receiver.url)
+
+    monkeypatch.setattr("holdfast.kernel.outward.addresses_of", stumble)
+    with capture_logs() as told:
+        reply = await wire.post(receiver.url, b"{}", {}, HERE)
+    assert (reply.status, reply.reason) == (None, "broken")
+    assert [(each["event"], each["kind"]) for each in told] == [("webhook_failed_unforeseen", "RuntimeError")]
+    assert receiver.url not in str(told)

@@ -85,6 +85,11 @@ def known_lineage(data_dir: Path, backup_dir: Path) -> Lineage | None:
     return Lineage(backup_dir.absolute() / note.read_text().strip()) if note.exists() else None
 
 
+def has_database(data_dir: Path) -> bool:
+    """Tell whether a data directory has a database in it, running or not."""
+    return (data_dir / "postgres" / "PG_VERSION").exists()
+
+
 @contextmanager
 def alone(data_dir: Path) -> Iterator[None]:
     """Let nobody else copy the same data directory meanwhile: two copies are made in one place, and spoil each other.
@@ -92,7 +97,7 @@ def alone(data_dir: Path) -> Iterator[None]:
     The lock is on the data directory's own disk, since that of the backups may be one that knows no locks. Raises
     BackupError when somebody else is at it, and where there is no database to copy.
     """
-    if not (data_dir / "postgres" / "PG_VERSION").exists():
+    if not has_database(data_dir):
         raise BackupError(f"There is no database in {data_dir}: name its data directory (HOLDFAST_DATA_DIR).")
     held = os.open(data_dir / "backup.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:

@@ -10,12 +10,15 @@ from http import HTTPStatus
 from typing import Final
 
 import httpx2
+import structlog
 
 from holdfast.kernel.errors import ValidationFailed
 from holdfast.kernel.languages import N_
 from holdfast.kernel.outward import CheckedTransport, NotKnown, NotPublic, addresses_of
 from holdfast.kernel.patience import seconds_asked
 from holdfast.webhooks.settings import WebhookSettings
+
+_log = structlog.get_logger(__name__)
 
 MOST_LETTERS: Final = 2_000
 # Of a whole exchange, and of its beginning.
@@ -56,8 +59,21 @@ async def check(text: str, settings: WebhookSettings) -> None:
 async def post(address: str, body: bytes, headers: Mapping[str, str], settings: WebhookSettings) -> Reply:
     """Send a message. What its name means is looked up anew, and only what was looked at is connected to.
 
-    Whatever the server answers but with a status of 2xx is a failure: nobody is followed to another address.
+    Whatever the server answers but with a status of 2xx is a failure: nobody is followed to another address. So is what
+    nobody has foreseen: the attempt is over, and the next one has its pause.
     """
+    try:
+        return await _exchange(address, body, headers, settings)
+    except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, ValidationFailed):
+        pass
+    except Exception as error:  # noqa: BLE001  it would be tried again at once, for ever
+        # Its text may quote the address.
+        _log.error("webhook_failed_unforeseen", kind=type(error).__qualname__)
+    return Reply(None, "broken")
+
+
+async def _exchange(address: str, body: bytes, headers: Mapping[str, str], settings: WebhookSettings) -> Reply:
+    """Send a message and judge what becomes of it, where that has a word."""
     try:
         url = _parsed(address, settings)
         async with (
@@ -80,8 +96,6 @@ async def post(address: str, body: bytes, headers: Mapping[str, str], settings: 
         return Reply(None, "too_slow")
     except httpx2.ConnectError:
         return Reply(None, "not_reached")
-    except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, ValidationFailed):
-        return Reply(None, "broken")
 
 
 async def _listen(response: httpx2.Response) -> None:
