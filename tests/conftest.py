@@ -7,13 +7,16 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
 import psycopg
 import pytest
 import pytest_asyncio
+from argon2 import PasswordHasher
 
+from holdfast.identity import passwords
 from holdfast.kernel.database import Database
 from holdfast.kernel.embedded import EmbeddedPostgres
 from holdfast.kernel.migrate import migrate
@@ -47,6 +50,21 @@ def _nothing_personal_is_told() -> Iterator[None]:
     with listening(RUN):
         yield
     judge(RUN)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _passwords_cost_little() -> Iterator[None]:
+    """Passwords are kept with the least work that there is, as databases are without durability."""
+    with pytest.MonkeyPatch.context() as patch:
+        least = partial(PasswordHasher, time_cost=1, memory_cost=2048, parallelism=1)
+        patch.setattr(passwords, "PasswordHasher", least)
+        yield
+
+
+@pytest.fixture
+def _passwords_cost_what_they_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords are kept as a server keeps them, for what proves that."""
+    monkeypatch.setattr(passwords, "PasswordHasher", PasswordHasher)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -102,9 +102,13 @@ def serve(
             "HOLDFAST_DSN": dsn,
             "HOLDFAST_APP_DSN": app_dsn,
             "HOLDFAST_MASTER_KEY": master_key.hex(),
+            "HOLDFAST_DATA_DIR": str(settings.data_dir),
             "HOLDFAST_PARENT_PID": str(os.getpid()),
             FOLDER_VARIABLE: figures_dir,
         }
+        if postgres is None:
+            # It is kept where it is.
+            environment.pop("HOLDFAST_BACKUP_DIR", None)
         with _taken_port(host, port, report) as taken:
             port = taken.getsockname()[1]
             migrate(dsn, report=report)

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,7 @@ from holdfast.identity.setup import Setup
 from holdfast.identity.write_limits import WriteLimits
 from holdfast.interactive import public_web as interactive_public_web
 from holdfast.interactive import web as interactive_web
+from holdfast.kernel import backup_measures
 from holdfast.kernel.database import Database
 from holdfast.kernel.documents import documented, openapi
 from holdfast.kernel.errors import NotFound
@@ -228,7 +230,11 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
         measures.follow(admission, database)
         app.state.database = database
         app.state.keyring = keyring
-        app.state.database_figures = measures.DatabaseFigures(app.state.health_database, *_FIGURES)
+        app.state.database_figures = measures.DatabaseFigures(
+            app.state.health_database,
+            *_FIGURES,
+            partial(backup_measures.figures, data_dir=settings.data_dir, backup_dir=settings.backup_dir),
+        )
         app.state.publication = Publication("web", folder_of_supervisor())
         guard = ContactGuard(master_key, settings.guard_seconds)
         app.state.payment_providers = PaymentProviders(payment_openings(settings.payments))
@@ -250,7 +256,6 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
             per_business=settings.business_writes_per_minute,
         )
         app.state.live = Live(database, app.state.entrance.terms)
-        _collect_seldom()
         try:
             async with app.state.publication.kept(), app.state.reservations.events.kept(), app.state.live.kept():
                 yield
@@ -347,6 +352,8 @@ def create_app() -> Observed:
     assert settings.dsn is not None, "the server's parent passes the DSN on"
     tracing = tracing_of(settings)
     app = build(settings, config.application_dsn(settings, settings.dsn), tracing)
+    # When all is open; of this process alone, whose garbage is that of requests.
+    app.on_startup.append(_collect_seldom)
     return watched(layered(app, settings), settings, tracing)
 
 

@@ -8,9 +8,10 @@ from uuid import UUID
 
 import httpx
 
+from apps import opened
 from booking.served import SLUG, Clients, Json
 from conftest import MASTER_KEY, NO_PROVIDERS
-from holdfast import config, web
+from holdfast import config
 from holdfast.identity import api_keys, businesses
 from holdfast.identity.permissions import Role
 from holdfast.kernel.database import Database, Transaction
@@ -65,7 +66,8 @@ class StaffClients:
 @asynccontextmanager
 async def app_on(uri: str, admin_uri: str) -> AsyncIterator[httpx.AsyncClient]:
     """Open the application in this process, on a database that may be looked into meanwhile."""
-    app = web.build(config.Settings(dsn=admin_uri, master_key=MASTER_KEY, payments=NO_PROVIDERS), uri)
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://holdfast.test") as client:
-        yield client
+    settings = config.Settings(dsn=admin_uri, master_key=MASTER_KEY, payments=NO_PROVIDERS)
+    async with opened(settings, uri) as app:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://holdfast.test") as client:
+            yield client

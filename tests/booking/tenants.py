@@ -1,6 +1,5 @@
 """A business of its own behind the whole application: its public and its staff, every answer checked."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,10 +10,11 @@ from uuid import UUID, uuid4
 import httpx
 import psycopg
 
+from apps import kept_open
 from booking.documented import check_answer
 from booking.staffed import bearer, make_key
 from conftest import NO_PROVIDERS
-from holdfast import config, web
+from holdfast import config
 from holdfast.booking.prepayment import Till
 from holdfast.identity import businesses
 from holdfast.identity.permissions import Role
@@ -83,31 +83,18 @@ async def application(
     With a till of the test's own, that is where bookings are paid.
     """
     settings = {"dsn": admin_uri, "master_key": master_key, "payments": NO_PROVIDERS, **more}
-    app = web.build(config.Settings(**settings), app_uri)
-    opened, done = asyncio.Event(), asyncio.Event()
+    async with kept_open(config.Settings(**settings), app_uri) as app:
+        app.state.reservations.till = till or app.state.reservations.till
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://holdfast.test") as client:
+            document = (await client.get("/schema/openapi.json")).json()
 
-    async def live() -> None:
-        async with app.lifespan():
-            app.state.reservations.till = till or app.state.reservations.till
-            opened.set()
-            await done.wait()
+            async def check(answer: httpx.Response) -> None:
+                await answer.aread()
+                check_answer(document, answer)
 
-    # A task of its own: the application is closed by the task that opened it, and fixtures begin and end in different ones.
-    life = asyncio.create_task(live())
-    await asyncio.wait([life, waiting := asyncio.create_task(opened.wait())], return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://holdfast.test") as client:
-        document = (await client.get("/schema/openapi.json")).json()
-
-        async def check(answer: httpx.Response) -> None:
-            await answer.aread()
-            check_answer(document, answer)
-
-        client.event_hooks = {"response": [check]}
-        yield client
-    done.set()
-    await life
+            client.event_hooks = {"response": [check]}
+            yield client
 
 
 async def open_tenant(http: httpx.AsyncClient, database: Database, admin_uri: str) -> Tenant:

@@ -1,6 +1,5 @@
 """The application in this process as browsers meet it: each with an address and cookies of its own."""
 
-import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,9 +11,10 @@ import httpx
 import msgspec
 from litestar import Litestar
 
+from apps import kept_open
 from booking.documented import check_answer
 from conftest import MASTER_KEY
-from holdfast import config, web
+from holdfast import config
 from holdfast.identity import users
 from holdfast.identity.businesses import put
 from holdfast.identity.passwords import Passwords
@@ -105,29 +105,8 @@ async def open_entrance(app_uri: str, database: Database, **settings: Any) -> As
     slug = f"b-{uuid4().hex[:8]}"
     async with database.transaction() as tx:
         business = await put(tx, slug=slug, name="Practice", timezone="UTC", currency="EUR")
-    app = web.build(config.Settings(dsn=app_uri, master_key=MASTER_KEY, **settings), app_uri)
-    async with app.lifespan():
+    async with kept_open(config.Settings(dsn=app_uri, master_key=MASTER_KEY, **settings), app_uri) as app:
         yield Practice(app, database, business.id, slug)
-
-
-@asynccontextmanager
-async def kept_open(app_uri: str, database: Database) -> AsyncIterator[Practice]:
-    """Do the same for a fixture, which may run in two tasks: a server is closed by the one that has opened it."""
-    opened: asyncio.Future[Practice] = asyncio.get_running_loop().create_future()
-    over = asyncio.Event()
-
-    async def serve() -> None:
-        async with open_entrance(app_uri, database) as practice:
-            opened.set_result(practice)
-            await over.wait()
-
-    serving = asyncio.create_task(serve())
-    await asyncio.wait([serving, opened], return_when=asyncio.FIRST_COMPLETED)
-    if serving.done():
-        await serving
-    yield opened.result()
-    over.set()
-    await serving
 
 
 def refused(answer: httpx.Response, status: int, code: str) -> Json:

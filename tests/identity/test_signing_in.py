@@ -220,6 +220,7 @@ async def test_use_is_noted_once_a_minute(practice: Practice, admin_uri: str) ->
     assert noted() != before
 
 
+@pytest.mark.usefixtures("_passwords_cost_what_they_do")
 async def test_passwords_do_not_pile_up() -> None:
     """More passwords at once than a server can bear are refused, and those before them are answered (H-3)."""
     passwords = Passwords(at_once=1, waiting=2)
@@ -228,6 +229,7 @@ async def test_passwords_do_not_pile_up() -> None:
     assert await passwords.proves(PASSWORD, None) is False
 
 
+@pytest.mark.usefixtures("_passwords_cost_what_they_do")
 async def test_a_password_is_kept_by_the_parameters_of_today(practice: Practice, admin_uri: str) -> None:
     """A password that was kept under weaker parameters is kept anew when it is used, and opens as before (H-4)."""
     user = await practice.user(Role.OWNER, password=None)

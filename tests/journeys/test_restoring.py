@@ -11,6 +11,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from journeys.instance import Instance, copy_of, eventually, holdfast, serving
 from journeys.load import Book, check, load_on, settle, until, wishes_of
@@ -96,6 +97,13 @@ def keep_log(instance: Instance) -> None:
         eventually(lambda: admin.execute(kept, row).fetchone() == (True,))
 
 
+def backups_shown(instance: Instance) -> tuple[float, float]:
+    """Return what a server shows to monitors: when its last copy was made, and whether its log cannot be kept."""
+    families = text_string_to_metric_families(instance.get("/metrics").text)
+    shown = {sample.name: sample.value for family in families for sample in family.samples}
+    return shown["holdfast_backup_last_timestamp_seconds"], shown["holdfast_backup_log_failing"]
+
+
 def states_in(dsn: str) -> dict[str, str]:
     """Return the bookings of a database with their states."""
     with psycopg.connect(dsn) as connection:
@@ -165,14 +173,17 @@ def test_all_that_was_kept_is_restored_when_no_moment_is_named(practice: Practic
 
 
 def test_old_backups_go_with_the_log_that_nobody_needs(practice: Practice) -> None:
-    """Base backups beyond those to be kept are removed with the segments before them, and the last is restored; the doctor says
-    whether there is one (K-1).
+    """Base backups beyond those to be kept are removed with the segments before them, and the last is restored; the doctor and
+    the figures say whether there is one (K-1).
     """
     with serving(practice.data, **practice.environment) as instance:
         assert practice.doctor() == ("warning", "the log is kept, but there is no copy to begin with")
+        assert backups_shown(instance) == (0, 0)
         first = practice.back_up()
         keep_log(instance)
         assert practice.doctor()[0] == "ok"
+        ended = datetime.fromisoformat(first["endedAt"]).timestamp()
+        eventually(lambda: backups_shown(instance) == (ended, 0))
         second = practice.back_up("--keep", "1")
         assert second["removed"] == [first["path"]]
         base = Path(second["path"])

@@ -1,6 +1,5 @@
 """Mail that staff ask for: a template tried out on themselves, an invitation to a user (W-2)."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -30,23 +29,8 @@ ASKED = {"kind": "appointment_confirmed", "locale": "en"}
 @pytest_asyncio.fixture
 async def office(post: Post) -> AsyncIterator[Practice]:
     """Where the staff of a practice with mail sign in; their mail is that of `post`."""
-    opened: asyncio.Future[Practice] = asyncio.get_running_loop().create_future()
-    over = asyncio.Event()
-
-    async def serve() -> None:
-        settings = post.desk.settings
-        async with open_entrance(post.dsn, post.database, payments=NO_PROVIDERS, mail=settings) as office:
-            opened.set_result(office)
-            await over.wait()
-
-    # A server is closed by the task that has opened it; a fixture may run in two.
-    serving = asyncio.create_task(serve())
-    await asyncio.wait([serving, opened], return_when=asyncio.FIRST_COMPLETED)
-    if serving.done():
-        await serving
-    yield opened.result()
-    over.set()
-    await serving
+    async with open_entrance(post.dsn, post.database, payments=NO_PROVIDERS, mail=post.desk.settings) as opened:
+        yield opened
 
 
 async def assistant(office: Practice, **more: Any) -> tuple[Browser, User]:

@@ -1,6 +1,5 @@
 """A business of its own for each test of what staff set up."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
@@ -38,21 +37,7 @@ async def practice(app_uri: str) -> AsyncIterator[Practice]:
 @pytest_asyncio.fixture
 async def house(app_uri: str, admin_uri: str, database: Database) -> AsyncIterator[House]:
     """A business behind a server in this process; its rows are sound when the test has ended."""
-    opened: asyncio.Future[House] = asyncio.get_running_loop().create_future()
-    over = asyncio.Event()
-
-    async def serve() -> None:
-        async with open_entrance(app_uri, database) as entered:
-            opened.set_result(House(entered, Studio(database, entered.business_id, admin_uri)))
-            await over.wait()
-
-    # A server is closed by the task that has opened it; a fixture may run in two.
-    serving = asyncio.create_task(serve())
-    await asyncio.wait([serving, opened], return_when=asyncio.FIRST_COMPLETED)
-    if serving.done():
-        await serving
-    made = opened.result()
-    yield made
-    over.set()
-    await serving
+    async with open_entrance(app_uri, database) as entered:
+        made = House(entered, Studio(database, entered.business_id, admin_uri))
+        yield made
     assert made.studio.violations() == []

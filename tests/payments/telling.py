@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 import httpx
 from litestar import Litestar
 
+from apps import kept_open
 from conftest import MASTER_KEY
 from holdfast import config, web
 from holdfast.kernel.addresses import Network
@@ -155,29 +156,10 @@ class Edge:
 async def opened(app_uri: str, admin_uri: str, *, peer: str = YOOKASSA, **more: Any) -> AsyncIterator[Edge]:
     """Open the application in this process with all that stands before it."""
     settings = replace(config.Settings(dsn=admin_uri, master_key=MASTER_KEY, public_writes_per_minute=0), **more)
-    app = web.build(settings, app_uri)
-    transport = httpx.ASGITransport(web.layered(app, settings), raise_app_exceptions=False, client=(peer, 41_234))
-    async with _living(app), httpx.AsyncClient(transport=transport, base_url="http://holdfast.test") as client:
-        yield Edge(app, client)
-
-
-@asynccontextmanager
-async def _living(app: Litestar) -> AsyncIterator[None]:
-    """Keep an application open, also for a fixture, whose end runs in another task than its beginning."""
-    ready, done = asyncio.Event(), asyncio.Event()
-
-    async def live() -> None:
-        async with app.lifespan():
-            ready.set()
-            await done.wait()
-
-    life = asyncio.create_task(live())
-    await asyncio.wait([life, asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED)
-    try:
-        yield
-    finally:
-        done.set()
-        await life
+    async with kept_open(settings, app_uri) as app:
+        transport = httpx.ASGITransport(web.layered(app, settings), raise_app_exceptions=False, client=(peer, 41_234))
+        async with httpx.AsyncClient(transport=transport, base_url="http://holdfast.test") as client:
+            yield Edge(app, client)
 
 
 def heard_from(*networks: Network) -> PaymentSettings:

@@ -11,12 +11,13 @@ import pytest
 import pytest_asyncio
 from standardwebhooks import Webhook
 
+from apps import kept_open
 from booking.opened import open_practice
 from booking.served import NOWHERE, problem
 from booking.staffed import bearer, make_key
 from calendars.http_servers import Reply
 from conftest import MASTER_KEY, NO_PROVIDERS
-from holdfast import config, web
+from holdfast import config
 from holdfast.identity.permissions import Role
 from holdfast.webhooks.settings import WebhookSettings
 from holdfast.webhooks.signing import headers_of, new_secret
@@ -49,23 +50,11 @@ async def owner_of(telling: Telling, settings: WebhookSettings) -> AsyncIterator
     known = config.Settings(
         dsn=telling.admin_dsn, master_key=MASTER_KEY, payments=NO_PROVIDERS, webhooks=settings, default_business=None
     )
-    app = web.build(known, telling.dsn)
     key = await make_key(telling.database, telling.business_id, Role.OWNER)
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    ready, over = asyncio.Event(), asyncio.Event()
-
-    async def serve() -> None:
-        # What begins in one task ends in it; a fixture has another one at its end.
-        async with app.lifespan():
-            ready.set()
-            await over.wait()
-
-    serving = asyncio.create_task(serve())
-    async with httpx.AsyncClient(transport=transport, base_url="http://holdfast.test") as http:
-        await asyncio.wait([serving, asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED)
-        yield Owner(http, key)
-        over.set()
-        await serving
+    async with kept_open(known, telling.dsn) as app:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://holdfast.test") as http:
+            yield Owner(http, key)
 
 
 @pytest_asyncio.fixture

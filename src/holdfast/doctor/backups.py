@@ -11,7 +11,7 @@ from holdfast.doctor.findings import Finding, ok, warning
 from holdfast.kernel.backups import known_lineage
 from holdfast.kernel.sql import load
 
-_SQL = load("holdfast.doctor")
+_SQL = load("holdfast.kernel", "keeping.sql")
 _OLD: Final = timedelta(hours=50)
 _COPY: Final = "Run `holdfast backup`, best each night: docs/backup.md."
 

@@ -14,12 +14,6 @@ select name, setting from pg_settings
  where name in ('fsync', 'full_page_writes', 'synchronous_commit', 'max_connections', 'reserved_connections',
                 'superuser_reserved_connections');
 
--- name: archiver
--- A failure counts until something was kept again.
-select current_setting('archive_mode') <> 'off' as keeps,
-       coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false) as fails
-  from pg_stat_archiver;
-
 -- name: connections
 select count(*) from pg_stat_activity where backend_type = 'client backend';
 
