@@ -104,6 +104,16 @@ def shared_database(postgres: EmbeddedPostgres) -> str:
     return _create(postgres, "shared")
 
 
+@pytest.fixture(scope="module")
+def sound(postgres: EmbeddedPostgres, shared_database: str) -> Iterator[None]:
+    """What the tests of a file leave in the shared database violates nothing; looked at once, since it all is looked at."""
+    # What it stands on is loaded by the tests that ask for it.
+    from booking.opened import violations  # noqa: PLC0415
+
+    yield
+    assert violations(postgres.uri(database=shared_database)) == []
+
+
 @contextmanager
 def created(postgres: EmbeddedPostgres, prefix: str) -> Iterator[str]:
     """Make a migrated database for the time of the block; return its name."""

@@ -45,15 +45,14 @@ def day(clients: Clients) -> date:
 
 
 @pytest_asyncio.fixture
-async def studio(database: Database, admin_uri: str) -> AsyncIterator[Studio]:
-    """A business that nobody else uses; its rows are sound when the test has ended."""
+async def studio(database: Database, admin_uri: str, sound: None) -> AsyncIterator[Studio]:
+    """A business that nobody else uses; its rows are sound in the end."""
     slug = f"b-{uuid4().hex[:8]}"
     business = await database.run(
         None, lambda tx: put(tx, slug=slug, name="Studio", timezone="Europe/Berlin", currency="EUR")
     )
     made = Studio(database, business.id, admin_uri)
     yield made
-    assert made.violations() == []
     await made.run(release_all)
 
 
@@ -76,8 +75,7 @@ def owner(staffs: dict[Role, StaffClients], clients: Clients) -> StaffClients:
 
 
 @pytest_asyncio.fixture
-async def line(app_uri: str, admin_uri: str) -> AsyncIterator[Line]:
-    """A business where people wait; its rows are sound when the test has ended."""
+async def line(app_uri: str, sound: None) -> AsyncIterator[Line]:
+    """A business where people wait; its rows are sound in the end."""
     async with open_line(app_uri) as opened:
         yield opened
-        assert violations(admin_uri) == []

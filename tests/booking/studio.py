@@ -14,7 +14,6 @@ from holdfast.booking.schedules import Schedule, list_schedules
 from holdfast.catalog.programs import Program, ProgramRule, programs_of, put_program
 from holdfast.catalog.resources import put_resource
 from holdfast.kernel.database import Database, Transaction
-from holdfast.verify import verify
 
 T = TypeVar("T")
 EVERY_DAY = range(7)
@@ -84,10 +83,6 @@ class Studio:
                 lambda tx, statement=statement: tx.rows(statement, {"id": tx.business_id})  # type: ignore[misc]
             )
         return found
-
-    def violations(self) -> list[str]:
-        """Return what `holdfast verify` says of this business."""
-        return [each.problem for each in verify(self.admin_uri, lambda _: None) if each.business_id == self.business_id]
 
 
 def utc(text: str) -> datetime:

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 
-from booking.opened import START, Practice, close_books, open_practice, paid, violations
+from booking.opened import START, Practice, close_books, open_practice, paid
 from booking.tenants import application
 from booking.tills import ScriptedTill
 from conftest import MASTER_KEY
@@ -70,7 +70,7 @@ def said(answer: httpx.Response) -> str:
 
 
 @pytest_asyncio.fixture
-async def visitor(app_uri: str, admin_uri: str) -> AsyncIterator[Visitor]:
+async def visitor(app_uri: str, admin_uri: str, sound: None) -> AsyncIterator[Visitor]:
     """Somebody at a business whose talk is paid beforehand."""
     async with open_practice(app_uri) as practice:
         await practice.add_resource("ana")
@@ -84,7 +84,6 @@ async def visitor(app_uri: str, admin_uri: str) -> AsyncIterator[Visitor]:
         async with application(app_uri, admin_uri, MASTER_KEY, till=till) as http:
             yield Visitor(practice, http, till, slug)
         await practice.desk.database.run(practice.business_id, close_books)
-    assert violations(admin_uri) == []
 
 
 async def test_the_form_leads_on_to_the_provider(visitor: Visitor) -> None:

@@ -6,7 +6,6 @@ import psycopg
 import pytest
 import pytest_asyncio
 
-from booking.opened import violations
 from holdfast.payments.ledger import Payment
 from payments.comparing import compare
 from payments.paying import PRICE_MINOR, Paying, paying_at_stripe
@@ -15,11 +14,10 @@ from payments.stripe.fake import FakeStripe
 
 
 @pytest_asyncio.fixture
-async def till(app_uri: str, admin_uri: str, at_stripe: FakeStripe) -> AsyncIterator[Paying]:
-    """A practice that takes payments at Stripe; when the test is over, all money is where it belongs."""
+async def till(app_uri: str, admin_uri: str, at_stripe: FakeStripe, sound: None) -> AsyncIterator[Paying]:
+    """A practice that takes payments at Stripe; in the end all money is where it belongs."""
     async with paying_at_stripe(app_uri, admin_uri, at_stripe) as opened:
         yield opened
-    assert violations(admin_uri) == []
 
 
 def _remote_id(payment: Payment) -> str:
