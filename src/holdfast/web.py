@@ -230,11 +230,8 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
         measures.follow(admission, database)
         app.state.database = database
         app.state.keyring = keyring
-        app.state.database_figures = measures.DatabaseFigures(
-            app.state.health_database,
-            *_FIGURES,
-            partial(backup_measures.figures, data_dir=settings.data_dir, backup_dir=settings.backup_dir),
-        )
+        of_backups = partial(backup_measures.figures, data_dir=settings.data_dir, backup_dir=settings.backup_dir)
+        app.state.database_figures = measures.DatabaseFigures(app.state.health_database, *_FIGURES, of_backups)
         app.state.publication = Publication("web", folder_of_supervisor())
         guard = ContactGuard(master_key, settings.guard_seconds)
         app.state.payment_providers = PaymentProviders(payment_openings(settings.payments))

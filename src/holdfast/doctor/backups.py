@@ -8,10 +8,9 @@ from psycopg.rows import dict_row
 
 from holdfast import config
 from holdfast.doctor.findings import Finding, ok, warning
+from holdfast.kernel.backup_measures import ARCHIVER
 from holdfast.kernel.backups import known_lineage
-from holdfast.kernel.sql import load
 
-_SQL = load("holdfast.kernel", "keeping.sql")
 _OLD: Final = timedelta(hours=50)
 _COPY: Final = "Run `holdfast backup`, best each night: docs/backup.md."
 
@@ -21,7 +20,7 @@ def examine_backups(connection: Connection, settings: config.Settings) -> Findin
     if settings.dsn is not None:
         return ok("backups", "the database is elsewhere: it is backed up there")
     with connection.cursor(row_factory=dict_row) as cursor:
-        archiver = cursor.execute(_SQL["archiver"]).fetchone() or {}
+        archiver = cursor.execute(ARCHIVER).fetchone() or {}
     lineage = None if settings.backup_dir is None else known_lineage(settings.data_dir, settings.backup_dir)
     bases = lineage.bases() if lineage is not None else []
     last = bases[-1].ended_at if bases else None

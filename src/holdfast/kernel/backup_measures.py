@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Final
 
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
@@ -10,7 +11,8 @@ from holdfast.kernel.backups import known_lineage
 from holdfast.kernel.database import Transaction
 from holdfast.kernel.sql import load
 
-_SQL = load(__package__, "keeping.sql")
+# Whether the log is kept, and whether that fails.
+ARCHIVER: Final = load(__package__, "keeping.sql")["archiver"]
 
 
 async def figures(tx: Transaction, *, data_dir: Path, backup_dir: Path | None) -> list[Metric]:
@@ -24,7 +26,7 @@ async def figures(tx: Transaction, *, data_dir: Path, backup_dir: Path | None) -
     failing = GaugeMetricFamily("holdfast_backup_log_failing", "Whether the log could not be kept the last time")
     lineage = None if backup_dir is None else known_lineage(data_dir, backup_dir)
     if lineage is not None:
-        [archiver] = await tx.rows(_SQL["archiver"])
+        [archiver] = await tx.rows(ARCHIVER)
         # The folder may be on a disk that takes its time.
         bases = await asyncio.to_thread(lineage.bases)
         copied.add_metric([], bases[-1].ended_at.timestamp() if bases else 0)
