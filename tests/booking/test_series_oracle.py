@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from booking.opened import START, open_practice, violations
+from booking.opened import START, open_practice
 from booking.serial import commit, release, series
 from holdfast.booking.errors import SlotConflict
 from holdfast.booking.series_views import SeriesView
@@ -51,7 +51,7 @@ wishes = st.lists(
 def test_a_series_is_held_exactly_as_far_as_it_fits(
     runner: asyncio.Runner,
     app_uri: str,
-    admin_uri: str,
+    sound: None,
     capacity: int,
     wishes: list[tuple[set[int], bool, str]],
 ) -> None:
@@ -84,4 +84,3 @@ def test_a_series_is_held_exactly_as_far_as_it_fits(
                 taken += got
 
     runner.run(work())
-    assert violations(admin_uri) == []
