@@ -6,7 +6,6 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +65,7 @@ from holdfast.identity.setup import Setup
 from holdfast.identity.write_limits import WriteLimits
 from holdfast.interactive import public_web as interactive_public_web
 from holdfast.interactive import web as interactive_web
-from holdfast.kernel import backup_measures
+from holdfast.kernel.backup_measures import BackupFigures
 from holdfast.kernel.database import Database
 from holdfast.kernel.documents import documented, openapi
 from holdfast.kernel.errors import NotFound
@@ -230,7 +229,7 @@ def build(settings: config.Settings, app_dsn: str, tracing: "Tracing | None" = N
         measures.follow(admission, database)
         app.state.database = database
         app.state.keyring = keyring
-        of_backups = partial(backup_measures.figures, data_dir=settings.data_dir, backup_dir=settings.backup_dir)
+        of_backups = BackupFigures(settings.data_dir, settings.backup_dir).read
         app.state.database_figures = measures.DatabaseFigures(app.state.health_database, *_FIGURES, of_backups)
         app.state.publication = Publication("web", folder_of_supervisor())
         guard = ContactGuard(master_key, settings.guard_seconds)

@@ -1,13 +1,16 @@
 """How backups lie in their folder, and how a segment of the log gets there (K-1)."""
 
 import subprocess
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from holdfast.kernel.backup_measures import BackupFigures
 from holdfast.kernel.backups import (
     BackupError,
+    Base,
     Lineage,
     alone,
     archiving,
@@ -17,6 +20,7 @@ from holdfast.kernel.backups import (
     lineage_in,
     lineage_of,
 )
+from holdfast.kernel.database import Database
 
 SEGMENT = "000000010000000000000007"
 
@@ -116,3 +120,24 @@ def test_one_copy_is_made_at_a_time(tmp_path: Path) -> None:
         pass
     with alone(data):
         pass
+
+
+async def test_monitors_do_not_wait_for_a_disk_that_hangs(
+    lineage: Lineage, tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that does not answer is left out of the figures, and asked once at a time; when it answers again it is told (K-1)."""
+    asked, answers = [], threading.Event()
+
+    def bases(_: Lineage) -> list[Base]:
+        asked.append(1)
+        assert answers.wait(30)
+        return [Base(tmp_path, datetime(2026, 11, 21, tzinfo=UTC))]
+
+    monkeypatch.setattr(Lineage, "bases", bases)
+    figures = BackupFigures(tmp_path / "data", lineage.path.parent)
+    for _ in range(2):
+        copied, failing = await database.run(None, figures.read)
+        assert (copied.samples, len(failing.samples), asked) == ([], 1, [1])
+    answers.set()
+    copied, _ = await database.run(None, figures.read)
+    assert [sample.value for sample in copied.samples] == [datetime(2026, 11, 21, tzinfo=UTC).timestamp()]
