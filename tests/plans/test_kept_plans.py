@@ -34,12 +34,16 @@ class Growing:
     lone: str
     hall: str
     hours: Iterator[int]
+    # How many rows admission has read; what others do beside it, as a foreign key of payments does, is no matter of it.
+    read: int = 0
 
     def ask(self, function: str, *arguments: Any) -> Any:
         """Call a function of admission for the business."""
         values = [self.business, *arguments]
         places = ", ".join(["%s"] * len(values))
+        before = self._rows_read()
         [answer] = self.connection.execute(f"select {function}({places})".encode(), values).fetchone() or ()
+        self.read += self._rows_read() - before
         return answer
 
     def slot(self, **wanted: Any) -> dict[str, Any]:
@@ -116,16 +120,16 @@ class Growing:
         )
         assert self.ask("readmit_booking", late, "{}", bytes(32)) == "readmitted"
 
-    def rows_read(self) -> int:
+    def _rows_read(self) -> int:
         """Return how many rows have been read so far that statistics do not tell of yet."""
         query = "select sum(seq_tup_read + idx_tup_fetch) from pg_stat_xact_user_tables where schemaname = 'public'"
         [rows] = self.connection.execute(query).fetchone() or ()
         return int(rows)
 
 
-@pytest.fixture(scope="module")
-def growing(postgres: EmbeddedPostgres) -> Iterator[Growing]:
-    """A business that has done everything a few times, and has grown since."""
+@pytest.fixture(scope="module", params=["never counted", "counted while small"])
+def growing(request: pytest.FixtureRequest, postgres: EmbeddedPostgres) -> Iterator[Growing]:
+    """A business that has done everything a few times, and has grown since; the planner knew nothing of it, or that it is small."""
     with (
         created(postgres, "kept_plans") as name,
         psycopg.connect(postgres.uri(database=name), autocommit=True) as admin,
@@ -154,7 +158,9 @@ def growing(postgres: EmbeddedPostgres) -> Iterator[Growing]:
         )  # fmt: skip
         admin.execute("update backfills set started_at = now(), finished_at = now()")
         one = Growing(admin, business, service, schedule, lone, hall, count(1))
-        for _ in range(SMALL):
+        for number in range(SMALL):
+            if number == 2 and request.param == "counted while small":  # noqa: PLR2004 - plans are made anew after it
+                admin.execute("analyze")
             for deed in DEEDS.values():
                 deed(one)
         for _ in range(4):
@@ -178,6 +184,6 @@ DEEDS: dict[str, Callable[[Growing], None]] = {
 def test_a_kept_plan_reads_no_more_when_tables_have_grown(growing: Growing, deed: Callable[[Growing], None]) -> None:
     """What admission does to a few bookings reads a few rows, however many the business has (D-3)."""
     with growing.connection.transaction():
-        before = growing.rows_read()
+        growing.read = 0
         deed(growing)
-        assert growing.rows_read() - before < ROWS_READ
+        assert growing.read < ROWS_READ

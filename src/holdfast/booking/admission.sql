@@ -875,10 +875,12 @@ end $$;
 
 -- Ends holds that have run out and frees their places; the oldest first. Returns how many.
 create or replace function expire_holds(p_business_id uuid, p_limit integer) returns integer
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, pg_temp
+set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
     v_now timestamptz := clock_timestamp();
     v_ids uuid[];
+    v_id uuid;
 begin
     select array_agg(id) into v_ids from (
         select b.id from bookings b
@@ -895,7 +897,10 @@ begin
         returning b.id
     )
     select array_agg(id) into v_ids from ended;
-    delete from claims c where c.business_id = p_business_id and c.booking_id = any (v_ids);
+    -- One by one: for all at once the planner may rather look through everybody's claims.
+    foreach v_id in array coalesce(v_ids, '{}') loop
+        delete from claims c where c.business_id = p_business_id and c.booking_id = v_id;
+    end loop;
     return coalesce(cardinality(v_ids), 0);
 end $$;
 
@@ -915,6 +920,7 @@ set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off s
 declare
     v_ended uuid[];
     v_keys bytea[];
+    v_id uuid;
 begin
     perform lock_bookings(p_business_id, p_booking_ids);
     with ended as (
@@ -932,7 +938,10 @@ begin
     if v_ended is null then
         return '{}';
     end if;
-    delete from claims c where c.business_id = p_business_id and c.booking_id = any (v_ended);
+    -- One by one: for all at once the planner may rather look through everybody's claims.
+    foreach v_id in array v_ended loop
+        delete from claims c where c.business_id = p_business_id and c.booking_id = v_id;
+    end loop;
     perform record_changes(p_business_id, v_ended, v_keys, 'expire', 'pending_payment', 'system', null,
                            'AppointmentExpired');
     return v_ended;
