@@ -71,6 +71,7 @@ from holdfast.kernel.documents import documented, openapi
 from holdfast.kernel.errors import NotFound
 from holdfast.kernel.express import ExpressLane
 from holdfast.kernel.head import AnsweringHead
+from holdfast.kernel.hearing import HearingOut
 from holdfast.kernel.http import AS_NAMED, MAX_BODY_BYTES, json_response, render_error
 from holdfast.kernel.observed import Observed
 from holdfast.kernel.options import options_of
@@ -331,7 +332,8 @@ def watched(app: Any, settings: config.Settings, tracing: "Tracing | None" = Non
     """Return the application, watched; this is the outermost layer, whatever else stands before the express lane."""
     app = app if tracing is None else tracing.around(app)
     return Observed(
-        AnsweringHead(app), level="info" if settings.access_log else "debug" if settings.log_level == "debug" else None
+        HearingOut(AnsweringHead(app)),
+        level="info" if settings.access_log else "debug" if settings.log_level == "debug" else None,
     )
 
 

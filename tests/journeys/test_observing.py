@@ -5,8 +5,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from http import client as http_client
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import psycopg
@@ -239,6 +241,25 @@ def test_an_error_of_ours_can_be_found(instance: Instance) -> None:
     assert answer.json()["instance"] == f"urn:holdfast:request:{own}"
     [line] = [n for n in lines(instance, "unhandled_error") if n["request_id"] == own]
     assert line["exception"][0]["type"] == "CheckViolation"
+
+
+@pytest.mark.parametrize("path", ["/api/nowhere", "/api/admin/staff", "/api/booking/reserve", "/api/booking/commit"])
+def test_a_connection_outlives_what_is_refused(instance: Instance, path: str) -> None:
+    """Who sends headers first, and is refused whatever follows, has the same connection for the next request (H-1)."""
+    server = http_client.HTTPConnection("127.0.0.1", urlsplit(instance.url).port, timeout=60)
+    server.connect()
+    for _ in range(3):
+        server.putrequest("POST", path)
+        server.putheader("Content-Length", "40000")
+        server.endheaders()
+        for _part in range(4):
+            server.send(b"x" * 10_000)
+        answer = server.getresponse()
+        assert (answer.status // 100, answer.getheader("connection")) == (4, None)
+        answer.read()
+        server.request("GET", "/health")
+        assert server.getresponse().read() != b""
+    server.close()
 
 
 def test_nothing_of_anybody_is_logged(instance: Instance) -> None:
