@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright, expect
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 # It fetches nothing by itself, and runs in a container and as root, where a sandbox of its own cannot be had.
@@ -20,6 +20,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# The machine may have much else to do.
+expect.set_options(timeout=20_000)
 PHONE, DESK = (390, 844), (1280, 800)
 
 # What the browser itself knows and does not put on its console, noted before any script of a page runs.

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from playwright.async_api import Browser, Locator, expect
+from playwright.async_api import Browser, Locator, Route, expect
 
 from browser.chromium import PHONE, Manner, Visit, visit
 from browser.furnished import Place
@@ -143,6 +143,31 @@ async def test_what_others_do_appears_by_itself(owner: Visit, place: Place) -> N
     await expect(item(owner, second)).to_have_count(0)
     await expect(owner.page.get_by_role("dialog")).to_contain_text("Гость Сотый")
     assert await owner.amiss() == []
+
+
+async def test_a_calendar_that_was_cut_off_catches_up(owner: Visit, place: Place) -> None:
+    """When nothing can be told to an open calendar for a while, it looks again as soon as it listens again (U-3)."""
+    asked = 0
+
+    async def answer(route: Route) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            await route.abort()
+        else:
+            # A stream that tells nothing.
+            await route.fulfill(content_type="text/event-stream", body="retry: 600000\n\n")
+
+    await owner.page.route("**/admin/events", answer)
+    await owner.open(calendar(22))
+    board = await owner.page.locator(".board").element_handle()
+    async with owner.page.expect_response("**/admin/schedule?*") as looked:
+        pass
+    assert await (await looked.value).finished() is None
+    assert asked >= 2
+    # Nothing has changed, so that nothing is taken from under anybody's hand.
+    await owner.page.evaluate("new Promise((told) => requestAnimationFrame(() => setTimeout(told)))")
+    assert await board.is_visible()
 
 
 async def test_an_empty_place_begins_an_appointment(owner: Visit, place: Place) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -55,12 +56,13 @@ async def listening(office: Office, clerk: Clerk, role: Role = Role.OWNER) -> As
 
 
 async def told(parts: Any) -> dict[str, Any] | None:
-    """Return what a stream tells next, passing over its beats; None at its end."""
-    async for part in parts:
-        if part.startswith(b"event: changed\ndata: "):
-            found: dict[str, Any] = json.loads(part.partition(b"data: ")[2])
-            return found
-        assert part.startswith((b":", b"retry:"))
+    """Return what a stream tells next, passing over its beats; None at its end. Raises TimeoutError when it only beats."""
+    async with asyncio.timeout(60):
+        async for part in parts:
+            if part.startswith(b"event: changed\ndata: "):
+                found: dict[str, Any] = json.loads(part.partition(b"data: ")[2])
+                return found
+            assert part.startswith((b":", b"retry:"))
     return None
 
 
@@ -79,6 +81,21 @@ async def test_a_booking_is_told_to_whoever_listens(office: Office, hurried: Non
         [block] = await office.rows("select id from blocks")
         assert await told(streams[0]) == {"kinds": ["blocks"], "ids": [str(block["id"])]}
         for stream in streams:
+            await stream.aclose()
+
+
+async def test_a_page_misses_nothing_between_its_making_and_its_listening(office: Office, hurried: None) -> None:
+    """Whoever begins to listen is told at once what others have been told in the last moments, and not of other businesses' (U-3)."""
+    clerk = await office.clerk()
+    async with following(office) as follower:
+        earlier = follower.stream(follower.open(staff_of(office, clerk)))
+        booked = await office.book("talk", TEN)
+        assert await told(earlier) == {"kinds": ["bookings"], "ids": [str(booked)]}
+        later = follower.stream(follower.open(staff_of(office, clerk)))
+        assert await told(later) == {"kinds": ["bookings"], "ids": [str(booked)]}
+        elsewhere = follower.open(replace(staff_of(office, clerk), business_id=uuid4()))
+        assert await told(follower.stream(elsewhere)) is None, "it has ended at a beat: nobody is signed in there"
+        for stream in (earlier, later):
             await stream.aclose()
 
 
@@ -106,16 +123,17 @@ async def test_everybody_hears_of_what_they_may_see(office: Office, hurried: Non
 
 async def test_a_stream_ends_with_its_login(office: Office, hurried: None) -> None:
     """Whoever signs out hears nothing more: the stream ends at the next beat, or before the next event is told (H-4, U-3)."""
-    out, still = await office.clerk(), await office.clerk()
+    out, next_out, still = [await office.clerk() for _ in range(3)]
     async with following(office) as follower:
-        whom = staff_of(office, out)
-        ended = follower.stream(follower.open(whom))
+        ended = follower.stream(follower.open(staff_of(office, out)))
+        quiet = follower.stream(follower.open(staff_of(office, next_out)))
         others = follower.stream(follower.open(staff_of(office, still)))
         await out.send(("/admin/logout", {}))
         booked = await office.book("talk", TEN)
         assert await told(ended) is None
         assert await told(others) == {"kinds": ["bookings"], "ids": [str(booked)]}
-        quiet = follower.stream(follower.open(whom))
+        assert await told(quiet) == {"kinds": ["bookings"], "ids": [str(booked)]}
+        await next_out.send(("/admin/logout", {}))
         assert await told(quiet) is None, "nothing has happened, and it has ended at a beat"
         await others.aclose()
         assert len(follower) == 0

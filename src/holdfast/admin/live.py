@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -55,6 +55,15 @@ _MOST_LISTENERS = 500
 _MOST_OF_ONE_LOGIN = 12
 _BEAT = b": still here\n\n"
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
+
+
+class _Fact(NamedTuple):
+    """What has happened, and when this process was told."""
+
+    at: float
+    business_id: UUID
+    kind: str
+    about: UUID
 
 
 class Listener:
@@ -107,7 +116,7 @@ class Live:
         self._database = database
         self._terms = terms
         self._listeners: dict[UUID, set[Listener]] = {}
-        self._seen: dict[UUID, float] = {}
+        self._seen: dict[UUID, _Fact] = {}
         self._somebody = asyncio.Event()
         self._is_over = False
 
@@ -116,12 +125,19 @@ class Live:
         return sum(map(len, self._listeners.values()))
 
     def open(self, staff: Staff) -> Listener:
-        """Return a new listener. Raises TryLater when there are too many, or the server is ending."""
+        """Return a new listener, who is told of the last moments at once: their page may have been made before these.
+
+        Raises TryLater when there are too many, or the server is ending.
+        """
         of_login = sum(one.login_id == staff.login_id for one in self._listeners.get(staff.business_id, ()))
         if self._is_over or len(self) >= _MOST_LISTENERS or of_login >= _MOST_OF_ONE_LOGIN:
             raise TryLater
         listener = Listener(staff)
         self._listeners.setdefault(staff.business_id, set()).add(listener)
+        since = time.monotonic() - _LOOK_BACK_SECONDS
+        for fact in self._seen.values():
+            if fact.business_id == staff.business_id and fact.at >= since:
+                listener.tell(fact.kind, fact.about)
         self._somebody.set()
         return listener
 
@@ -173,18 +189,16 @@ class Live:
         async with self._database.transaction() as tx:
             rows = await tx.rows(_SQL["facts_lately"], values)
         now = time.monotonic()
-        fresh = [row for row in rows if row["id"] not in self._seen]
-        self._seen |= {row["id"]: now for row in fresh}
-        for id_ in [id_ for id_, at in self._seen.items() if now - at > _LOOK_BACK_SECONDS * 2]:
+        fresh = {row["id"]: _fact(now, row) for row in rows if row["id"] not in self._seen}
+        self._seen |= fresh
+        for id_ in [id_ for id_, fact in self._seen.items() if now - fact.at > _LOOK_BACK_SECONDS * 2]:
             del self._seen[id_]
-        for business_id in {row["business_id"] for row in fresh}:
+        for business_id in {fact.business_id for fact in fresh.values()}:
             # Whoever has signed out hears of nothing any more.
             await self._check(business_id)
-        for row in fresh:
-            kind = next((kind for word, (kind, _) in KINDS.items() if row["type"].startswith(word)), None)
-            for listener in self._listeners.get(row["business_id"], ()):
-                if kind is not None:
-                    listener.tell(kind, row["aggregate_id"])
+        for fact in fresh.values():
+            for listener in self._listeners.get(fact.business_id, ()):
+                listener.tell(fact.kind, fact.about)
 
     async def _check(self, business_id: UUID) -> None:
         """End the streams of logins that have ended, and those past their time."""
@@ -214,6 +228,11 @@ async def admin_events(request: Call) -> Response[Any]:
 
 
 handlers: list[HTTPRouteHandler] = [admin_events]
+
+
+def _fact(at: float, row: dict[str, Any]) -> _Fact:
+    kind = next((kind for word, (kind, _) in KINDS.items() if row["type"].startswith(word)), "")
+    return _Fact(at, row["business_id"], kind, row["aggregate_id"])
 
 
 @contextmanager

@@ -8,7 +8,20 @@ const shown = new WeakMap();
 const loading = new WeakMap();
 const due = new Map();
 let source = null;
+let isLost = false;
+let isOver = false;
 let voice = null;
+
+const parts = () => [...document.querySelectorAll("[data-live]")];
+
+// With what elements came, before any script touched it: this one is loaded before those that import it.
+const served = new WeakMap(parts().map((part) => [part, part.innerHTML.trim()]));
+
+function isAsServed(element, text) {
+  const like = document.createElement("template");
+  like.innerHTML = text;
+  return like.innerHTML.trim() === served.get(element);
+}
 
 export function say(text) {
   if (!text) return;
@@ -50,16 +63,19 @@ export async function refresh(element, { told = false } = {}) {
   try {
     const answer = await fetch(element.dataset.liveUrl, { headers: { "HX-Request": "true" } });
     if (answer.status === 401) {
+      isOver = true;
       stop();
     } else if (answer.ok) {
       const text = await answer.text();
       if ("liveBusy" in element.dataset) {
         due.set(element, told);
+      } else if (!shown.has(element) && isAsServed(element, text)) {
+        // It was told of something that was there already: nobody's hand loses what it is about to take.
+        shown.set(element, text);
       } else if (shown.get(element) !== text) {
-        const isFirst = !shown.has(element);
         shown.set(element, text);
         put(element, text);
-        if (told && !isFirst) say(element.dataset.liveTold);
+        if (told) say(element.dataset.liveTold);
       }
     }
   } catch {
@@ -81,13 +97,17 @@ export function settle(element) {
   }
 }
 
-const parts = () => [...document.querySelectorAll("[data-live]")];
-
 function start() {
-  if (source || document.hidden || !parts().length) return;
+  if (isOver || source || document.hidden || !parts().length) return;
   source = new EventSource("/admin/events");
   let wanted = new Set();
   let timer = null;
+  source.addEventListener("error", () => { isLost = true; });
+  source.addEventListener("open", () => {
+    // What was to be told meanwhile was told to nobody.
+    if (isLost) for (const part of parts()) refresh(part);
+    isLost = false;
+  });
   source.addEventListener("changed", (event) => {
     const { kinds, ids } = JSON.parse(event.data);
     document.dispatchEvent(new CustomEvent("live:changed", { detail: { kinds, ids } }));
@@ -121,6 +141,11 @@ let rounds = 0;
 setInterval(() => {
   rounds += 1;
   if (document.hidden) return;
+  // Browsers connect again by themselves, but not after an answer that was no stream, as of a gateway without its server.
+  if (rounds % 12 === 0 && source?.readyState === EventSource.CLOSED) {
+    stop();
+    start();
+  }
   for (const part of parts()) if (part.dataset.liveEvery && (rounds * 5) % Number(part.dataset.liveEvery) === 0) refresh(part);
 }, 5000);
 start();
