@@ -24,6 +24,8 @@ COMPILE := $(UV) compile --system-certs --generate-hashes --universal --python-v
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
+# Images set it to stay small; here many processes start, and each would compile all that it loads.
+unexport PYTHONDONTWRITEBYTECODE
 # uv installs into this environment, whatever other one the shell has activated.
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 # Node trusts what the machine trusts, as uv does with --system-certs.
@@ -46,7 +48,7 @@ serve: $(VENV)/.installed ## run the demo business on an embedded PostgreSQL; st
 
 test: $(VENV)/.installed ## run the tests, a process and a PostgreSQL for each core
 	@$(ASSETS_IF_POSSIBLE)
-	@exec $(BIN)/pytest --numprocesses=auto --dist=loadfile $(ARGS)
+	@exec $(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 fuzz: $(VENV)/.installed ## make calls, files and messages up: make fuzz TIMES=100 SEED=7
 	@echo "seed $(SEED), $(TIMES) times what the tests try"

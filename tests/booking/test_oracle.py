@@ -1,6 +1,10 @@
-"""Admission against an oracle small enough to be seen to be right: a request is accepted if and only if its peak fits."""
+"""Admission against an oracle small enough to be seen to be right: a request is accepted if and only if its peak fits.
+
+`ORACLE_EXAMPLES=200 pytest tests/booking/test_oracle.py` tries more days.
+"""
 
 import asyncio
+import os
 import random
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -17,6 +21,7 @@ from booking.opened import START, Practice, beside, count, open_practice, violat
 from holdfast.booking.admission import Answer
 from holdfast.booking.errors import SlotConflict, SlotNotOffered
 
+_EXAMPLES = os.environ.get("ORACLE_EXAMPLES")
 STEP_MINUTES = 10
 LENGTHS = (10, 20, 30, 50, 80)
 ROOMS = ("r0", "r1", "r2")
@@ -206,7 +211,10 @@ def test_accepted_if_and_only_if_the_peak_fits(app_uri: str, admin_uri: str) -> 
     with own_loop() as runner:
         Admissions.app_uri, Admissions.admin_uri, Admissions.runner = app_uri, admin_uri, runner
         Admissions.TestCase.settings = settings(
-            max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=int(_EXAMPLES or 12),
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
         )
         from hypothesis.stateful import run_state_machine_as_test  # noqa: PLC0415
 

@@ -49,7 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "axe: needs axe-core, which `make assets` fetches")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """The practice, as it is seen: tests may add to it, and take nothing that a page of the list shows."""
     with furnished(tmp_path_factory.mktemp("linden") / "data") as made:
@@ -62,20 +62,20 @@ def measured() -> Measured:
     return _MEASURED
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def planted() -> Planted:
     """What was planted at the hostile practice."""
     return Planted()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory, planted: Planted) -> Iterator[Place]:
     """The same practice, with something planted in every text that somebody may write."""
     with furnished(tmp_path_factory.mktemp("hostile") / "data", planted.say) as made:
         yield made
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """The browser."""
     async with chromium() as running:

@@ -76,7 +76,7 @@ class Looks:
         return Seen(status, **about, amiss=amiss, barriers=barriers)
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def looks(browser: Browser, place: Place) -> AsyncIterator[Looks]:
     """What pages were like."""
     opened = Looks(browser, place)

@@ -1,8 +1,11 @@
 """What somebody plants into a text stays a text, on every page that shows it."""
 
 import re
+from collections import defaultdict
+from dataclasses import dataclass, field
 
 import httpx
+import pytest_asyncio
 from playwright.async_api import Browser
 
 from browser.chromium import Manner, Visit, visit
@@ -49,32 +52,47 @@ async def _grown(opened: Visit) -> list[str]:
     return found
 
 
-async def _open_all(browser: Browser, hostile: Place) -> tuple[list[str], set[int]]:
-    """Return what has grown on all pages, and the numbers of the texts that they show."""
-    grown: list[str] = []
-    shown: set[int] = set()
+@dataclass
+class Seen:
+    """What was on all pages: what has grown there, the numbers of the texts that they show, and whose forms they have."""
+
+    grown: list[str] = field(default_factory=list)
+    shown: set[int] = field(default_factory=set)
+    forms: dict[str, list[tuple[str, dict[str, str]]]] = field(default_factory=lambda: defaultdict(list))
+
+
+async def _open_all(browser: Browser, hostile: Place) -> Seen:
+    """Open every page; return what was there."""
+    seen = Seen()
     for role in sorted({address.role or "" for address in PAGES}):
         async with visit(browser, hostile.url, Manner(), hostile.logins.get(role)) as opened:
             for address in PAGES:
                 if (address.role or "") == role:
                     await opened.open(address.filled(hostile.names))
-                    grown += await _grown(opened)
+                    seen.grown += await _grown(opened)
+                    seen.forms[role] += await _forms(opened)
                     # A property of a field is in no source.
                     typed = await opened.page.evaluate(
                         "[...document.querySelectorAll('input, textarea')].map((f) => f.value)"
                     )
-                    shown |= {int(number) for number in _NUMBER.findall(await opened.page.content() + "".join(typed))}
-    return grown, shown
+                    text = await opened.page.content() + "".join(typed)
+                    seen.shown |= {int(number) for number in _NUMBER.findall(text)}
+    return seen
 
 
-async def test_nothing_grows_of_what_is_planted(browser: Browser, hostile: Place, planted: Planted) -> None:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def seen(browser: Browser, hostile: Place) -> Seen:
+    """What was on all pages before anybody sent a form."""
+    return await _open_all(browser, hostile)
+
+
+async def test_nothing_grows_of_what_is_planted(seen: Seen, planted: Planted) -> None:
     """Markup and scripts in names, notes, questions, answers, contents and templates run on no page and make no element
     (U-1, U-3, U-5).
     """
-    grown, shown = await _open_all(browser, hostile)
-    assert grown == []
-    assert shown, "no page shows what was planted"
-    unseen = {text for number, text in planted.texts.items() if number not in shown}
+    assert seen.grown == []
+    assert seen.shown, "no page shows what was planted"
+    unseen = {text for number, text in planted.texts.items() if number not in seen.shown}
     assert unseen <= UNSEEN
 
 
@@ -99,7 +117,7 @@ async def _answer(http: httpx.AsyncClient, action: str, fields: dict[str, str]) 
     return answer
 
 
-async def test_what_is_typed_into_a_form_stays_a_text(browser: Browser, hostile: Place) -> None:
+async def test_what_is_typed_into_a_form_stays_a_text(browser: Browser, hostile: Place, seen: Seen) -> None:
     """Every form of every page may be sent with markup in all of its fields: neither the answer, which shows a mistake
     again with what was typed, nor any page afterwards takes it for HTML (U-1, U-3, U-5).
     """
@@ -108,27 +126,21 @@ async def test_what_is_typed_into_a_form_stays_a_text(browser: Browser, hostile:
     for role in ("owner", ""):
         cookies = hostile.logins.get(role, {})
         async with (
-            visit(browser, hostile.url, Manner(), cookies) as opened,
             visit(browser, hostile.url, Manner()) as shown,
             httpx.AsyncClient(cookies=cookies, timeout=60) as http,
         ):
-            for address in PAGES:
-                if (address.role or "") != role:
+            for action, fields in seen.forms[role]:
+                kind = (re.sub(r"[0-9a-f-]{36}", "", action), *sorted(fields.items()))
+                if kind in known:
                     continue
-                await opened.open(address.filled(hostile.names))
-                for action, fields in await _forms(opened):
-                    kind = (re.sub(r"[0-9a-f-]{36}", "", action), *sorted(fields.items()))
-                    if kind in known:
-                        continue
-                    known.add(kind)
-                    answer = await _answer(http, action, fields)
-                    if not answer.headers.get("Content-Type", "").startswith("text/html"):
-                        # To another server, or a file, which no browser takes for a page.
-                        assert answer.is_redirect or answer.headers["X-Content-Type-Options"] == "nosniff"
-                        continue
-                    await shown.page.set_content(answer.text)
-                    grown += [f"{action}: {one}" for one in await shown.page.evaluate(_GROWN)]
+                known.add(kind)
+                answer = await _answer(http, action, fields)
+                if not answer.headers.get("Content-Type", "").startswith("text/html"):
+                    # To another server, or a file, which no browser takes for a page.
+                    assert answer.is_redirect or answer.headers["X-Content-Type-Options"] == "nosniff"
+                    continue
+                await shown.page.set_content(answer.text)
+                grown += [f"{action}: {one}" for one in await shown.page.evaluate(_GROWN)]
     assert len(known) > 5
     assert grown == []
-    grown, _ = await _open_all(browser, hostile)
-    assert grown == []
+    assert (await _open_all(browser, hostile)).grown == []

@@ -287,7 +287,7 @@ def test_everything_converges(postgres: EmbeddedPostgres, own_database: str, goo
         Calendars.admin = psycopg.connect(admin_uri, autocommit=True)
         Calendars.google, Calendars.http = google, http
         chosen = settings(
-            max_examples=int(_EXAMPLES or 20),
+            max_examples=int(_EXAMPLES or 12),
             derandomize=_EXAMPLES is None,
             stateful_step_count=40,
             deadline=None,

@@ -16,7 +16,7 @@ _WAITING = {"waiting_token", "offered_token"}
 _USER = {"name": "Guest", "roles": ["owner"], "password": PASSWORD}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """The practice; what its database seals goes unread at the end, for made-up words stand anywhere."""
     with pytest.MonkeyPatch.context() as patch:
@@ -41,7 +41,7 @@ def _noted(call: Callable[..., Any]) -> Callable[..., Any]:
     return noted
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def fuzz(place: Place) -> Iterator[Fuzz]:
     """Calls to the practice, by its owner and by clients."""
 

@@ -14,7 +14,7 @@ from fuzz.calls import Fuzz
 
 # What makes something comes before what is done with it, and what takes it away comes last.
 METHODS = ("POST", "GET", "PUT", "PATCH", "DELETE")
-ROUNDS, EXAMPLES = 1, 3
+ROUNDS, EXAMPLES = 1, 2
 JSON, PROBLEM = "application/json", "application/problem+json"
 
 

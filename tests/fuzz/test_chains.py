@@ -14,7 +14,7 @@ from schemathesis.generation.stateful.state_machine import StepInput, StepOutput
 from fuzz.bounds import TIMES, number_of, settings
 from fuzz.calls import Fuzz
 
-CHAINS = 16
+CHAINS = 8
 # The first one of a run is the simplest that there is.
 _ONE = hypothesis.settings(settings(1), max_examples=2)
 

@@ -1,18 +1,11 @@
-"""What a client's browser makes of a page: forms to send, links to follow, words to read, a picture to look at."""
+"""What a client's browser makes of a page: forms to send, links to follow, words to read."""
 
-import shutil
-import struct
-import subprocess
-import zlib
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Self
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
-
-PAPER = (0xFB, 0xFA, 0xF7)  # the background that holdfast.css gives
 
 
 @dataclass
@@ -108,48 +101,3 @@ class Browser:
     def send(self, form: Form, **typed: str) -> Page:
         """Send a form with what was typed."""
         return Page(self._http.post(form.action, data={**form.fields, **typed}))
-
-
-def chromium() -> str | None:
-    """Return the program, if there is one."""
-    return shutil.which("chromium") or shutil.which("chromium-browser")
-
-
-def picture(address: str, width: int, height: int, folder: Path) -> list[bytes]:
-    """Return what Chromium shows of an address: a row of RGB bytes for each line of the screen."""
-    program = chromium()
-    assert program is not None, "asked before"
-    file = folder / "page.png"
-    words = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--force-device-scale-factor=1"]
-    words += [f"--user-data-dir={folder / 'profile'}", f"--window-size={width},{height}", f"--screenshot={file}"]
-    subprocess.run([program, *words, address], capture_output=True, timeout=120, check=True)
-    return _rows(file.read_bytes())
-
-
-def _rows(png: bytes) -> list[bytes]:
-    """Return the pixels of a PNG with 8 bits a colour, as Chromium writes it."""
-    width, height, depth, colours = struct.unpack(">IIBB", png[16:26])
-    assert (png[:8], depth, colours in (2, 6)) == (b"\x89PNG\r\n\x1a\n", 8, True)
-    size = 3 if colours == 2 else 4
-    data, at = b"", 8
-    while at < len(png):
-        length = int.from_bytes(png[at : at + 4], "big")
-        if png[at + 4 : at + 8] == b"IDAT":
-            data += png[at + 8 : at + 8 + length]
-        at += length + 12
-    raw, before, rows = zlib.decompress(data), bytearray(width * size), []
-    for line in range(height):
-        start = line * (width * size + 1)
-        before = _unfiltered(raw[start], bytearray(raw[start + 1 : start + 1 + width * size]), before, size)
-        rows.append(bytes(b for n, b in enumerate(before) if n % size < 3))
-    return rows
-
-
-def _unfiltered(kind: int, row: bytearray, above: bytearray, size: int) -> bytearray:
-    for n in range(len(row)):
-        left = row[n - size] if n >= size else 0
-        corner = above[n - size] if n >= size else 0
-        guess = left + above[n] - corner
-        paeth = min((left, above[n], corner), key=lambda one: abs(guess - one))
-        row[n] = (row[n] + (0, left, above[n], (left + above[n]) // 2, paeth)[kind]) & 255
-    return row

@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import psycopg
 
+from journeys.commands import run
 from leaks.capture import RUN
 from leaks.databases import guard_database
 
@@ -24,16 +25,9 @@ HOLDFAST = [sys.executable, "-m", "holdfast"]
 STOP_SECONDS = 30
 
 
-def holdfast(*words: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
-    done = subprocess.run(
-        [*HOLDFAST, *map(str, words)],
-        env=clean_environment() | environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+def holdfast(*words: str | Path, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, with what is typed."""
+    done = run([*map(str, words)], clean_environment() | environment, stdin)
     RUN.hear(f"stderr of holdfast {words[0]}", done.stderr)
     return done
 

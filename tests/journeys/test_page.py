@@ -13,7 +13,7 @@ import pytest
 
 from booking.served import NOWHERE
 from holdfast.kernel.languages import LANGUAGES
-from journeys.browser import PAPER, Browser, Page, chromium, picture
+from journeys.browser import Browser, Page
 from journeys.instance import Instance, holdfast
 from wording import say
 
@@ -360,20 +360,3 @@ def test_the_page_is_allowed_nothing(running: Instance) -> None:
     for address in sheets:
         sheet = httpx.get(f"{running.url}{address}", timeout=30)
         assert (sheet.status_code, sheet.headers["Content-Type"].partition(";")[0]) == (200, "text/css")
-
-
-@pytest.mark.skipif(chromium() is None, reason="NOT LOOKED AT: there is no chromium on the PATH")
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize(("width", "height"), [(320, 844), (390, 844), (1280, 900)])
-def test_nothing_hangs_over_the_edge(
-    running: Instance, browser: Browser, tmp_path: Path, language: str, width: int, height: int
-) -> None:
-    """In a real browser, on a phone and on a desk, the pages fill the screen and stay inside its edges (U-1, U-5)."""
-    shown = times(browser, 14, lang=language)
-    held = browser.send(shown.form, start=pick(shown))
-    for address in (shown.address, held.address):
-        rows = picture(address, width, height, tmp_path)
-        assert (len(rows), len(rows[0])) == (height, width * 3)
-        paper = bytes(PAPER)
-        assert {row[:3] for row in rows} | {row[-24:] for row in rows} == {paper, paper * 8}
-        assert sum(row != paper * width for row in rows) > height // 3

@@ -9,22 +9,15 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from journeys.instance import HOLDFAST, Instance, clean_environment, holdfast
+from journeys.instance import Instance, holdfast
 
 PASSWORD, ANOTHER = "correct horse battery", "another long password"
 
 
 def user(running: Instance, *words: str | Path, password: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run `holdfast user` with what is typed on stdin."""
-    return subprocess.run(
-        [*HOLDFAST, "user", *map(str, words), "--data", str(running.data_dir)],
-        env=clean_environment() | {"COLUMNS": "200"},
-        input="" if password is None else f"{password}\n",
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    typed = "" if password is None else f"{password}\n"
+    return holdfast("user", *words, "--data", running.data_dir, stdin=typed, COLUMNS="200")
 
 
 def listed(running: Instance) -> list[dict[str, Any]]:

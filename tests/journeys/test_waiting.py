@@ -3,13 +3,11 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from holdfast.kernel.languages import LANGUAGES
-from journeys.browser import PAPER, Browser, Page, chromium, picture
+from journeys.browser import Browser, Page
 from journeys.instance import Instance, eventually
 from wording import say
 
@@ -62,16 +60,3 @@ def test_from_waiting_to_a_confirmed_booking(browser: Browser, day: int, languag
     assert say(language, "You have left the waitlist") in left.text
     assert decline.action != details.action
     assert re.search(r"/held/[0-9a-f-]{36}", details.action)
-
-
-@pytest.mark.skipif(chromium() is None, reason="NOT LOOKED AT: there is no chromium on the PATH")
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize(("width", "height"), [(320, 844), (1280, 900)])
-def test_an_offer_fits_the_screen(browser: Browser, tmp_path: Path, language: str, width: int, height: int) -> None:
-    """In a real browser, on a phone and on a desk, an offer fills the screen and stays inside its edges (W-1, U-5)."""
-    page = offered(browser, wait(browser, 17, language))
-    rows = picture(page.address, width, height, tmp_path)
-    paper = bytes(PAPER)
-    assert {row[:3] for row in rows} | {row[-24:] for row in rows} == {paper, paper * 8}
-    assert sum(row != paper * width for row in rows) > height // 3
-    browser.send(page.forms[1])

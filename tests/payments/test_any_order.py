@@ -441,9 +441,9 @@ def at_stripe() -> Iterator[Counterpart]:
 
 def test_money_and_bookings_agree_at_yookassa(postgres: EmbeddedPostgres, own_database: str) -> None:
     """When all is quiet, what YooKassa has is what bookings cost, and nobody has paid twice or for nothing (P-1 to P-9, payments 4, 8, 10, 12, 13, 15)."""
-    try_lives(postgres, own_database, at_yookassa, 20)
+    try_lives(postgres, own_database, at_yookassa, 12)
 
 
 def test_money_and_bookings_agree_at_stripe(postgres: EmbeddedPostgres, own_database: str) -> None:
     """When all is quiet, what Stripe has is what bookings cost, and nobody has paid twice or for nothing (P-1 to P-9, payments 4, 8, 10, 12, 13, 15)."""
-    try_lives(postgres, own_database, at_stripe, 8)
+    try_lives(postgres, own_database, at_stripe, 6)

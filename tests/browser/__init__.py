@@ -1,0 +1,1 @@
+"""Tests of pages; a package, so that their servers and browsers end with them."""

@@ -1,0 +1,1 @@
+"""Tests of the client; a package, so that their server ends with them."""

@@ -1,0 +1,1 @@
+"""Tests with made-up calls; a package, so that their server ends with them."""
