@@ -159,7 +159,7 @@ def growing(request: pytest.FixtureRequest, postgres: EmbeddedPostgres) -> Itera
         admin.execute("update backfills set started_at = now(), finished_at = now()")
         one = Growing(admin, business, service, schedule, lone, hall, count(1))
         for number in range(SMALL):
-            if number == 2 and request.param == "counted while small":  # noqa: PLR2004 - plans are made anew after it
+            if number == 2 and request.param == "counted while small":
                 admin.execute("analyze")
             for deed in DEEDS.values():
                 deed(one)
