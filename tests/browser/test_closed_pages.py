@@ -1,7 +1,9 @@
 """Pages are closed to others: what they may load, who may frame them, whose forms they take, where they lead."""
 
 import re
+import ssl
 from collections.abc import Iterator
+from functools import partial
 
 import httpx
 import pytest
@@ -13,6 +15,9 @@ from journeys.browser import Form, Page
 # So a page is asked for that is made to be shown by others, in a frame of theirs.
 FRAMED = "embed=1"
 ELSEWHERE = "https://elsewhere.example"
+# Loading the authorities of the machine for each request takes longer than the answer.
+get = partial(httpx.get, timeout=30, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+post = partial(httpx.post, timeout=30, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
 
 every_page = pytest.mark.parametrize("address", PAGES, ids=lambda address: f"{address.role or 'public'}:{address.path}")
 
@@ -20,7 +25,7 @@ every_page = pytest.mark.parametrize("address", PAGES, ids=lambda address: f"{ad
 def opened(place: Place, address: Address) -> httpx.Response:
     """Return a page as it is sent to somebody."""
     cookies = place.logins[address.role] if address.role else {}
-    return httpx.get(place.url + address.filled(place.names), cookies=cookies, timeout=30)
+    return get(place.url + address.filled(place.names), cookies=cookies)
 
 
 def directives(answer: httpx.Response) -> dict[str, list[str]]:
@@ -85,13 +90,13 @@ def test_a_form_of_staff_is_taken_from_our_pages_only(place: Place, role: str) -
         answers.append(_sent(address, place.logins[role], form.fields, {"Origin": ELSEWHERE}))
         taken += [f"{path}: {form.action}: {answer.status_code}" for answer in answers if answer.status_code != 403]
     assert taken == []
-    assert httpx.get(f"{place.url}/api/admin/login", cookies=place.logins[role], timeout=30).status_code == 200
+    assert get(f"{place.url}/api/admin/login", cookies=place.logins[role]).status_code == 200
 
 
 def _sent(
     address: str, cookies: dict[str, str], fields: dict[str, str], headers: dict[str, str] | None = None
 ) -> httpx.Response:
-    return httpx.post(address, data=fields, cookies=cookies, headers=headers, timeout=30)
+    return post(address, data=fields, cookies=cookies, headers=headers)
 
 
 @pytest.mark.parametrize(
@@ -113,10 +118,10 @@ def _sent(
 def test_signing_in_leads_to_our_pages_only(place: Place, wanted: str) -> None:
     """Wherever a link to the sign-in page wants to lead afterwards, nobody ends up on somebody else's page (U-3)."""
     form = {"business": SLUG, "email": "owner@linden.test", "password": PASSWORD, "next": wanted}
-    answer = httpx.post(f"{place.url}/admin/login", data=form, timeout=30)
+    answer = post(f"{place.url}/admin/login", data=form)
     there = httpx.URL(place.url).join(answer.headers["Location"])
     assert (answer.status_code, there.netloc, there.path[:6]) == (303, httpx.URL(place.url).netloc, "/admin")
-    shown = Page(httpx.get(f"{place.url}/admin/login", params={"next": wanted}, timeout=30))
+    shown = Page(get(f"{place.url}/admin/login", params={"next": wanted}))
     assert wanted not in shown.links
     assert shown.form.fields["next"] == ""
 
@@ -129,7 +134,7 @@ def test_links_of_a_page_stay_here(place: Place, address: Address) -> None:
         f"{path}{'&' if '?' in path else '?'}lang=//elsewhere.example&next=//elsewhere.example&tz=//elsewhere.example"
     )
     cookies = place.logins[address.role] if address.role else {}
-    page = Page(httpx.get(place.url + asked, cookies=cookies, timeout=30))
+    page = Page(get(place.url + asked, cookies=cookies))
     there = [httpx.URL(page.address).join(link) for link in page.links if not link.startswith("mailto:")]
     here = httpx.URL(place.url).netloc
     assert [str(link) for link in there if link.netloc != here and b"elsewhere" in link.netloc] == []
@@ -140,7 +145,7 @@ def test_the_cookie_of_a_login_is_kept_from_scripts_and_others(place: Place) -> 
     form = {"business": SLUG, "email": "owner@linden.test", "password": PASSWORD, "next": ""}
     for told, is_secure, name in (("http", False, "holdfast="), ("https", True, "__Host-holdfast=")):
         headers = {"X-Forwarded-Proto": told}
-        answer = httpx.post(f"{place.url}/admin/login", data=form, headers=headers, timeout=30)
+        answer = post(f"{place.url}/admin/login", data=form, headers=headers)
         cookie = answer.headers["Set-Cookie"]
         attributes = set(cookie.split("; "))
         assert cookie.startswith(name)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
+from ports import give_back, port_for
+
 _OF_ONE_STEP = {"connection", "transfer-encoding", "content-length", "date", "server"}
 
 
@@ -38,8 +40,9 @@ class Server:
 
     def __init__(self, answering: Answering, context: ssl.SSLContext | None = None) -> None:
         self.answering = answering
+        self._kind = getattr(answering, "__qualname__", "")
         self.asked: list[Asked] = []
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._http = ThreadingHTTPServer(("127.0.0.1", port_for(self._kind)), self._handler())
         self._http.daemon_threads = True
         if context is not None:
             self._http.socket = context.wrap_socket(self._http.socket, server_side=True)
@@ -57,6 +60,7 @@ class Server:
             self._http.shutdown()
             thread.join()
             self._http.server_close()
+            give_back(self._kind, self.port)
 
     def methods(self) -> list[str]:
         """Return the methods of what was asked, in order."""

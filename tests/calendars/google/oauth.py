@@ -12,6 +12,9 @@ from urllib.parse import urlencode, urlsplit
 from calendars.google.discovery import Violation, scopes
 from calendars.google.errors import GoogleError
 
+# The same for all fakes of a run: what an application knows of one is what it knows of the next.
+_CLIENT_SECRET = secrets.token_hex(16)
+
 Json = dict[str, Any]
 Form = dict[str, str]
 
@@ -46,7 +49,7 @@ class OAuth:
     """One client and the grants that it was given. Every account consents to what it is asked."""
 
     client_id: str = "holdfast.apps.googleusercontent.test"
-    client_secret: str = field(default_factory=lambda: secrets.token_hex(16))
+    client_secret: str = _CLIENT_SECRET
     redirect_uris: set[str] = field(default_factory=set)
     # Who sits at the browser.
     account: str = "owner@calendar.test"

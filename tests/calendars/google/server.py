@@ -15,6 +15,7 @@ from calendars.google.fake import FakeGoogle
 from calendars.google.faults import Cut
 from calendars.google.oauth import OAuthRefused, page
 from holdfast.calendars.settings import GoogleSettings
+from ports import give_back, port_for
 
 API = "/calendar/v3/"
 AUTHORIZE, TOKEN, REVOKE = "/o/oauth2/v2/auth", "/token", "/revoke"
@@ -35,6 +36,7 @@ def fake_google() -> Iterator[FakeGoogle]:
         server.shutdown()
         thread.join()
         server.server_close()
+        give_back("google", server.server_port)
         google.channels.close()
     assert google.violations == [], google.violations
 
@@ -60,7 +62,7 @@ class _Server(ThreadingHTTPServer):
         self.google = google
         self._open: set[socket.socket] = set()
         self._lock = Lock()
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(("127.0.0.1", port_for("google")), _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._lock:
