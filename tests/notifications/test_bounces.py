@@ -1,7 +1,5 @@
 """What servers of mail return goes before staff (W-2, RFC 3464)."""
 
-import subprocess
-import sys
 from email.message import EmailMessage
 from email.mime.base import MIMEBase
 from email.mime.multipart import MIMEMultipart
@@ -13,8 +11,7 @@ import pytest
 from conftest import MASTER_KEY
 from holdfast.kernel.database import Transaction
 from holdfast.notifications.bounces import Returned, note, read
-from journeys.instance import HOLDFAST, clean_environment
-from leaks.capture import RUN
+from journeys.instance import holdfast
 from notifications.posting import EN, RU, Post
 from notifications.sink import Mail
 
@@ -104,15 +101,9 @@ async def test_a_server_of_mail_pipes_it_in(post: Post) -> None:
     [mail] = await post.deliver()
 
     def bounce(body: bytes, dsn: str = post.admin_dsn) -> tuple[int, str]:
-        environment = clean_environment() | {"HOLDFAST_MASTER_KEY": MASTER_KEY.hex(), "HOLDFAST_DSN": dsn}
-        done = subprocess.run(
-            [*HOLDFAST, "bounce"], input=body, env=environment, capture_output=True, timeout=60, check=False
-        )
-        told = done.stderr.decode()
-        RUN.hear("stderr of holdfast bounce", told)
-        return done.returncode, told
+        done = holdfast("bounce", stdin=body.decode(), HOLDFAST_MASTER_KEY=MASTER_KEY.hex(), HOLDFAST_DSN=dsn)
+        return done.returncode, done.stderr
 
-    assert sys.executable in HOLDFAST
     assert bounce(b"Subject: hello\r\n\r\nhello")[0] == 0
     assert bounce(report(f"<{uuid4()}@practice.test>")) == (0, "bounce: there is no such message\n")
     assert bounce(report(mail), "postgresql://x@127.0.0.1:1/x")[0] == 75

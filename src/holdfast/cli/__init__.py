@@ -38,7 +38,6 @@ app.add_typer(rotation.app, name="keys")
 payments.app.command(name="reconcile")(comparing.run_reconcile)
 payments.app.command(name="balance")(comparing.run_balance)
 app.add_typer(payments.app, name="payments")
-app.command(hidden=True)(running.part)
 
 _KNOWN_FAILURES = (
     config.ConfigurationError,

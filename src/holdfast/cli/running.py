@@ -57,7 +57,10 @@ def run_worker(dsn: Dsn = None) -> None:
     if dsn is not None:
         os.environ["HOLDFAST_DSN"] = dsn
         os.environ.pop("HOLDFAST_DSN_FILE", None)
-    _work()
+    # Loaded here: the job library costs a quarter of a second and 10 MB, which other commands spare.
+    from holdfast import worker  # noqa: PLC0415
+
+    worker.main()
 
 
 def run_migrate(
@@ -77,24 +80,3 @@ def run_migrate(
         return
     ran = (distribute if spread else migrate)(settings.dsn, report=say)
     print(json.dumps({"ran": ran}) if as_json else f"{len(ran)} {'statements' if spread else 'migrations'} ran")  # noqa: T201
-
-
-def part(
-    name: str,
-    host: Annotated[str, typer.Argument()] = "127.0.0.1",
-    port: Annotated[int, typer.Argument()] = 0,
-    workers: Annotated[int, typer.Argument()] = 1,
-) -> None:
-    """Run one part of `serve`, as its child."""
-    if name == "web":
-        serving.run_web(host, port, workers)
-    else:
-        serving.end_with_parent()
-        _work()
-
-
-def _work() -> None:
-    # Loaded here: the job library costs a quarter of a second and 10 MB, which web processes and other commands spare.
-    from holdfast import worker  # noqa: PLC0415
-
-    worker.main()
