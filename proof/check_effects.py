@@ -116,7 +116,8 @@ def _content(stage: Stage, life: Life, found: Booking, claims: list[Claim]) -> I
         wanted = _wanted_claims(stage, last.told, found)
         taken = sorted((claim.resource, claim.start, claim.end, claim.places) for claim in claims)
         if wanted is not None and wanted != taken:
-            yield Finding(Kind.ALTERED, f"booking {found.id} takes {taken} instead of {wanted}", life.ids)
+            what = f"booking {found.id}, {found.state} at version {found.version}, takes {taken} instead of {wanted}"
+            yield Finding(Kind.ALTERED, what, life.ids)
 
 
 def _told_place(effect: Effect) -> tuple[str | None, str | None, int | None, int | None]:

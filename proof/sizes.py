@@ -20,7 +20,7 @@ import psycopg
 from bench.data import Stage, add_past, furnish, settle
 from bench.scripts import SLOT_MINUTES
 from bench.server import running
-from psycopg import Connection
+from psycopg import Connection, sql
 from psycopg.rows import class_row
 
 from holdfast.kernel.sql import load
@@ -163,8 +163,17 @@ def _book(url: str, stage: Stage, count: int, connection: Connection) -> tuple[d
 
 
 def _tables(connection: Connection) -> list[TableSize]:
-    with connection.cursor(row_factory=class_row(TableSize)) as cursor:
-        return cursor.execute(_SQL["tables"], {}).fetchall()
+    # Counted: what VACUUM notes is an estimate where it has skipped pages.
+    return [
+        TableSize(name, _rows(connection, name), table_bytes, index_bytes)
+        for name, table_bytes, index_bytes in connection.execute(_SQL["tables"], {}).fetchall()
+    ]
+
+
+def _rows(connection: Connection, table: str) -> int:
+    row = connection.execute(sql.SQL("select count(*) from {}").format(sql.Identifier(table))).fetchone()
+    assert row is not None, "a count is a row"
+    return int(row[0])
 
 
 def _indexes(connection: Connection) -> list[IndexSize]:

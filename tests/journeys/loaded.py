@@ -1,6 +1,7 @@
 """Servers with the business of a proof, and the clients of one that load them."""
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -19,6 +20,8 @@ from holdfast.config import key_of_file
 from journeys.instance import Instance, clean_environment, serving
 from leaks.capture import RUN
 from payments.yookassa.fake import FakeYooKassa, fake_yookassa
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,13 @@ class Staged:
         with running.around.history:
             await running.settle([instance.url])
         master_key = key_of_file(self.data_dir / "master.key")
-        return await asyncio.to_thread(examine, running.around.history, instance.dsn, None, master_key)
+        found = await asyncio.to_thread(examine, running.around.history, instance.dsn, None, master_key)
+        concerned = {number for finding in found for number in finding.calls}
+        for call in running.around.history.calls:
+            if call.id in concerned:
+                # Without them nobody can tell afterwards what has happened: the data directory goes with the test.
+                log.error("of a finding: %s", call)
+        return found
 
 
 def statuses(running: Load) -> Counter[int]:
