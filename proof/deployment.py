@@ -27,6 +27,7 @@ _CLOCK = Path(__file__).with_name("clock")
 _DISK_BYTES = 1 << 30
 # Less than the least piece of a file that PostgreSQL writes.
 _LEFT_BYTES = 4096
+_TRIES = 16
 _POSTGRES = {
     "shared_buffers": "64MB",
     # Small, so that little memory is a disk.
@@ -51,10 +52,18 @@ class Disk:
         _mount(f"size={_DISK_BYTES},mode=0700", "-t", "tmpfs", "none", str(folder))
 
     def fill(self) -> None:
-        """Let there be no room left."""
-        of = os.statvfs(self.folder)
-        used = (of.f_blocks - of.f_bfree) * of.f_frsize
-        _mount(f"remount,size={used + _LEFT_BYTES}", str(self.folder))
+        """Let there be no room left. Raises OSError when the system does not permit that."""
+        for attempt in range(_TRIES):
+            of = os.statvfs(self.folder)
+            used = (of.f_blocks - of.f_bfree) * of.f_frsize
+            try:
+                _mount(f"remount,size={used + (_LEFT_BYTES << attempt)}", str(self.folder))
+            except OSError:
+                # More has been written meanwhile than was to be left, and a disk cannot be smaller than its files.
+                if attempt == _TRIES - 1:
+                    raise
+            else:
+                return
 
     def empty(self) -> None:
         """Let there be room again."""

@@ -1,10 +1,14 @@
 """The run under faults: what it finds when a promise is broken, and that it finds nothing when none is."""
 
+import io
 import sys
 from collections import Counter
 from pathlib import Path
+from threading import Event, Thread
 
+import pytest
 from proof.chaos import chaos, misdated
+from proof.deployment import Disk
 from proof.findings import Kind
 from proof.history import Asked, Call, Told
 from proof.report import Injected, Report, as_markdown
@@ -41,6 +45,36 @@ def test_a_durable_database_keeps_every_word(tmp_path: Path) -> None:
     assert [injected.refused for injected in report.injected] == [None]
     assert sum(injected.attempts["unknown"] for injected in report.injected) > 0
     assert sum(call.outcome == "done" for call in report.calls) > 50
+
+
+def test_a_disk_is_filled_while_it_is_written_to(tmp_path: Path) -> None:
+    """A disk is full at once, however much is written to it at that moment, and has room again (H-1)."""
+    try:
+        disk = Disk(tmp_path / "disk")
+    except OSError as refusal:
+        pytest.skip(f"a file system cannot be mounted here: {refusal}")
+    over, full = Event(), Event()
+
+    def write(file: io.FileIO) -> None:
+        while not over.is_set():
+            try:
+                file.write(bytes(100_000))
+            except OSError:
+                full.set()
+
+    with io.FileIO(disk.folder / "file", "a") as file:
+        writer = Thread(target=write, args=[file])
+        writer.start()
+        try:
+            for _ in range(10):
+                disk.fill()
+                full.clear()
+                assert full.wait(20)
+                disk.empty()
+        finally:
+            over.set()
+            writer.join()
+            disk.unmount()
 
 
 def call_of_a_hold(at: float, expires: float, *, replayed: bool = False) -> Call:
