@@ -27,6 +27,7 @@ _OPTIONS = (
 )
 
 
+OF_THE_INDEX = "verifying the index that keeps a place from being sold twice"
 WITHOUT_KEY = "the hashes of the audit log are not verified, for want of the master key; its links and versions are"
 
 
@@ -77,6 +78,8 @@ def verify(dsn: str, report: Callable[[str], None], *, master_key: bytes | None 
         for number, (name, statement) in enumerate(todo.items(), 1):
             report(f"verifying {number}/{len(todo)}: {name}")
             violations += _run(connection, name, statement)
+        report(OF_THE_INDEX)
+        violations += _not_in_the_index(connection)
         if master_key is None:
             report(WITHOUT_KEY)
         else:
@@ -102,6 +105,26 @@ def _forgeries(connection: Connection, master_key: bytes, report: Callable[[str]
             report(f"verifying: {found}")
         else:
             yield Violation(found.check, found.business_id, found.ids, found.problem)
+
+
+def _not_in_the_index(connection: Connection) -> Iterator[Violation]:
+    """Yield where claims are missing in their index: beside what it does not know a place would be sold again.
+
+    No other check would notice, since all read the tables; and nobody else, until it has happened (invariant 1).
+    """
+    statements = load("holdfast", "verify.sql")
+    of_table = connection.execute(statements["claims_of_table"]).fetchall()
+    connection.execute(statements["read_indexes"])
+    of_index = {row[0]: row[1:] for row in connection.execute(statements["claims_of_index"])}
+    connection.execute(statements["read_tables"])
+    for business_id, count, ids in of_table:
+        known, known_ids = of_index.get(business_id, (0, 0))
+        if (known, known_ids) != (count, ids):
+            problem = (
+                f"the index claims_no_overlap finds {known} of {count} claims, so that a place could be sold twice:"
+                " stop the servers, run `reindex index claims_no_overlap`, and verify again"
+            )
+            yield Violation("booking.claims_are_in_their_index", business_id, ("claims_no_overlap",), problem)
 
 
 def _assert_sees_all_rows(connection: Connection) -> None:

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from holdfast.kernel.embedded import EmbeddedPostgres
-from holdfast.verify import WITHOUT_KEY, VerifyError, Violation, checks, money, verify
+from holdfast.verify import OF_THE_INDEX, WITHOUT_KEY, VerifyError, Violation, checks, money, verify
 from journeys.damages import ANA, CLAIMS, CONTACTS, NOWHERE, PLACES, Finding, booking, claims, of, row
 from journeys.damages_of_calendars import CALENDAR_DAMAGES, CALENDARS_SOUND
 from journeys.damages_of_chains import CHAINS
@@ -279,9 +279,31 @@ def test_one_snapshot_is_judged(postgres: EmbeddedPostgres, healthy: str) -> Non
 
     assert verify(uri, commit_meanwhile) == []
     assert told == [f"verifying {number}/{len(checks())}: {name}" for number, name in enumerate(checks(), 1)] + [
-        WITHOUT_KEY
+        OF_THE_INDEX,
+        WITHOUT_KEY,
     ]
     assert ("booking.histories_have_a_booking", (the("moved"),)) in findings(uri)
+
+
+def test_a_claim_that_its_index_lacks_is_found(postgres: EmbeddedPostgres, healthy: str) -> None:
+    """An index that lacks a claim, whatever has damaged it, would let its place be sold again: that is found before it
+    happens, and building it anew mends it (B-25, invariant 1).
+    """
+    uri = postgres.uri(database=clone(postgres, f"unindexed_{uuid4().hex[:12]}", healthy))
+    maintained = "update pg_index set indisready = {} where indexrelid = 'claims_no_overlap'::regclass"
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute(maintained.format("false").encode())
+        # The same row in another place of the table, of which the index is not told.
+        connection.execute(
+            f"with gone as (delete from claims where booking_id = '{the('booked')}' returning *)"
+            " insert into claims overriding system value select * from gone".encode()
+        )
+        connection.execute(maintained.format("true").encode())
+        [found] = verify(uri, lambda _: None)
+        assert (found.check, found.business_id) == ("booking.claims_are_in_their_index", UUID(the("business")))
+        assert found.problem.startswith("the index claims_no_overlap finds ")
+        connection.execute("reindex index claims_no_overlap")
+    assert verify(uri, lambda _: None) == []
 
 
 def test_who_does_not_see_all_rows_is_refused(postgres: EmbeddedPostgres, healthy: str) -> None:
