@@ -239,14 +239,16 @@ def test_what_was_paid_since_is_found(practice: Practice, yookassa: FakeYooKassa
         "HOLDFAST_YOOKASSA_API_URL": yookassa.url,
         "HOLDFAST_PUBLIC_URL": "https://booking.example",
     }
-    practice.environment |= {"HOLDFAST_STAGE": "stage"}
+    # As behind a proxy, which tells whom it has heard: one of YooKassa's published addresses.
+    practice.environment |= {"HOLDFAST_STAGE": "stage", "HOLDFAST_TRUSTED_PROXIES": "127.0.0.1"}
     with serving(practice.data, **practice.environment) as instance:
         key = holdfast("key", "create", "--role", "owner", "--name", "Owner", "--data", practice.data).stdout.strip()
         place = Place(instance, yookassa, key)
         file = practice.folder / "business.toml"
         file.write_text(demo_text().replace('payment = "on_site"', TERMS, 1), encoding="utf-8")
         assert holdfast("import", file, "--data", practice.data).returncode == 0
-        place.owner("PUT", f"{ACCOUNTS}/yookassa", {"shopId": yookassa.shop_id, "secretKey": yookassa.secret})
+        account = place.owner("PUT", f"{ACCOUNTS}/yookassa", {"shopId": yookassa.shop_id, "secretKey": yookassa.secret})
+        yookassa.webhooks.url = account["webhookUrl"].replace("https://booking.example", instance.url)
         practice.back_up()
         kept = place.book()
         moment = now_of(instance)
