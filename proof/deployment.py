@@ -27,6 +27,7 @@ _CLOCK = Path(__file__).with_name("clock")
 _DISK_BYTES = 1 << 30
 # Less than the least piece of a file that PostgreSQL writes.
 _LEFT_BYTES = 4096
+# With twice as much left each time.
 _TRIES = 16
 _POSTGRES = {
     "shared_buffers": "64MB",

@@ -1,23 +1,22 @@
-"""Ports that fakes have had before: applications know their addresses, and one that is closed serves for the same again."""
+"""Servers at ports that others of their kind have had: applications know addresses, and one that is closed serves again."""
 
-import socket
 from collections import defaultdict
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 _had: defaultdict[str, list[int]] = defaultdict(list)
 
 
-def port_for(kind: str) -> int:
-    """Return the port that the last of its kind has given back, 0 (any) when there is none that is still free."""
+def at_its_port(kind: str, opened: Callable[[int], T]) -> T:
+    """Open a server at the port that the last of its kind has given back, at any other when nobody left it free."""
     while _had[kind]:
-        port = _had[kind].pop()
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        return port
-    return 0
+        try:
+            return opened(_had[kind].pop())
+        except OSError:
+            continue
+    return opened(0)
 
 
 def give_back(kind: str, port: int) -> None:

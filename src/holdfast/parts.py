@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import psycopg
 
 from holdfast import config, serving
+from holdfast.failures import said_in_a_sentence
 from holdfast.kernel.errors import UserError
 from holdfast.kernel.privacy import WrongMasterKey
 
@@ -24,15 +25,8 @@ _KNOWN_FAILURES = (
 
 def main() -> None:
     """Run the part that the command line names; what the user can mend is said in a sentence, without a traceback."""
-    try:
+    with said_in_a_sentence(*_KNOWN_FAILURES):
         _run(sys.argv[2:])
-    except _KNOWN_FAILURES as failure:
-        sys.stderr.write(f"holdfast: {failure}\n")
-        sys.exit(2)
-    except psycopg.Error as refusal:
-        # Without the details, which quote rows.
-        sys.stderr.write(f"holdfast: the database refused this ({refusal.sqlstate}): {refusal.diag.message_primary}\n")
-        sys.exit(2)
 
 
 def _run(words: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from uuid import UUID
 import psycopg
 from psycopg import Connection, IsolationLevel
 
+from holdfast.booking import indexed
 from holdfast.kernel import audit_chain
 from holdfast.kernel.sql import load
 from holdfast.payments.balances import Balance, balances_of_all
@@ -79,7 +80,10 @@ def verify(dsn: str, report: Callable[[str], None], *, master_key: bytes | None 
             report(f"verifying {number}/{len(todo)}: {name}")
             violations += _run(connection, name, statement)
         report(OF_THE_INDEX)
-        violations += _not_in_the_index(connection)
+        violations += [
+            Violation("booking.claims_are_in_their_index", gap.business_id, (indexed.INDEX,), gap.problem)
+            for gap in indexed.gaps(connection)
+        ]
         if master_key is None:
             report(WITHOUT_KEY)
         else:
@@ -105,26 +109,6 @@ def _forgeries(connection: Connection, master_key: bytes, report: Callable[[str]
             report(f"verifying: {found}")
         else:
             yield Violation(found.check, found.business_id, found.ids, found.problem)
-
-
-def _not_in_the_index(connection: Connection) -> Iterator[Violation]:
-    """Yield where claims are missing in their index: beside what it does not know a place would be sold again.
-
-    No other check would notice, since all read the tables; and nobody else, until it has happened (invariant 1).
-    """
-    statements = load("holdfast", "verify.sql")
-    of_table = connection.execute(statements["claims_of_table"]).fetchall()
-    connection.execute(statements["read_indexes"])
-    of_index = {row[0]: row[1:] for row in connection.execute(statements["claims_of_index"])}
-    connection.execute(statements["read_tables"])
-    for business_id, count, ids in of_table:
-        known, known_ids = of_index.get(business_id, (0, 0))
-        if (known, known_ids) != (count, ids):
-            problem = (
-                f"the index claims_no_overlap finds {known} of {count} claims, so that a place could be sold twice:"
-                " stop the servers, run `reindex index claims_no_overlap`, and verify again"
-            )
-            yield Violation("booking.claims_are_in_their_index", business_id, ("claims_no_overlap",), problem)
 
 
 def _assert_sees_all_rows(connection: Connection) -> None:

@@ -1,7 +1,6 @@
 """Pages are closed to others: what they may load, who may frame them, whose forms they take, where they lead."""
 
 import re
-import ssl
 from collections.abc import Iterator
 from functools import partial
 
@@ -11,13 +10,13 @@ import pytest
 from browser.furnished import PASSWORD, SLUG, Place
 from browser.pages_list import PAGES, Address
 from journeys.browser import Form, Page
+from journeys.instance import NO_AUTHORITIES
 
 # So a page is asked for that is made to be shown by others, in a frame of theirs.
 FRAMED = "embed=1"
 ELSEWHERE = "https://elsewhere.example"
-# Loading the authorities of the machine for each request takes longer than the answer.
-get = partial(httpx.get, timeout=30, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-post = partial(httpx.post, timeout=30, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+get = partial(httpx.get, timeout=30, verify=NO_AUTHORITIES)
+post = partial(httpx.post, timeout=30, verify=NO_AUTHORITIES)
 
 every_page = pytest.mark.parametrize("address", PAGES, ids=lambda address: f"{address.role or 'public'}:{address.path}")
 

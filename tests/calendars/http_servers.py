@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
-from ports import give_back, port_for
+from ports import at_its_port, give_back
 
 _OF_ONE_STEP = {"connection", "transfer-encoding", "content-length", "date", "server"}
 
@@ -42,7 +42,7 @@ class Server:
         self.answering = answering
         self._kind = getattr(answering, "__qualname__", "")
         self.asked: list[Asked] = []
-        self._http = ThreadingHTTPServer(("127.0.0.1", port_for(self._kind)), self._handler())
+        self._http = at_its_port(self._kind, lambda port: ThreadingHTTPServer(("127.0.0.1", port), self._handler()))
         self._http.daemon_threads = True
         if context is not None:
             self._http.socket = context.wrap_socket(self._http.socket, server_side=True)

@@ -25,7 +25,7 @@ from leaks.databases import guard_database
 HOLDFAST = [sys.executable, "-m", "holdfast"]
 STOP_SECONDS = 30
 # Loading the authorities of the machine for each request takes longer than the answer.
-_NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def holdfast(*words: str | Path, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
@@ -137,7 +137,7 @@ class Instance:
 
     def get(self, path: str) -> httpx.Response:
         """Ask over a connection of its own."""
-        return httpx.get(self.url + path, timeout=30, verify=_NO_AUTHORITIES)
+        return httpx.get(self.url + path, timeout=30, verify=NO_AUTHORITIES)
 
     def answers(self) -> bool:
         """Whether requests that need the database are served."""

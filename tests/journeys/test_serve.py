@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import psycopg
 import pytest
 
 from holdfast.kernel.embedded import EmbeddedPostgres
-from journeys.instance import Instance, Process, copy_of, eventually, family, holdfast, serving
+from journeys.instance import HOLDFAST, Instance, Process, copy_of, eventually, family, holdfast, serving
 
 DEMO = "emotional-balance"
 
@@ -132,6 +133,14 @@ def test_a_taken_port_is_told(data_dir: Path) -> None:
         refused.stderr.splitlines()[-1] == f"holdfast: Port {port} on 127.0.0.1 is in use; choose another with --port."
     )
     assert not (data_dir / "postgres" / "postmaster.pid").exists()
+
+
+@pytest.mark.parametrize("words", [(), ("database",), ("web", "127.0.0.1", "none", "1")])
+def test_a_part_is_no_command_for_people(words: tuple[str, ...]) -> None:
+    """Whoever starts a part by hand, and not as the supervisor does, is told of `holdfast serve` (K-1)."""
+    done = subprocess.run([*HOLDFAST, "part", *words], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "holdfast: the parts are `web HOST PORT WORKERS` and `worker`; use `holdfast serve`\n"
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])

@@ -1,14 +1,12 @@
 """The commands. Exit codes: 0 done; 1 done, and something is wrong (`verify`); 2 could not be done."""
 
-import sys
-
 import psycopg
 import typer
 
 from holdfast import config, serving
 from holdfast import verify as verification
 from holdfast.cli import bouncing, comparing, keeping, keys, payments, rotation, running, tending, users
-from holdfast.cli.options import say
+from holdfast.failures import said_in_a_sentence
 from holdfast.kernel.backups import BackupError
 from holdfast.kernel.embedded import EmbeddedPostgresError
 from holdfast.kernel.errors import UserError
@@ -55,12 +53,5 @@ _KNOWN_FAILURES = (
 
 def main() -> None:
     """Run a command; what the user can mend is said in a sentence, without a traceback."""
-    try:
+    with said_in_a_sentence(*_KNOWN_FAILURES):
         app()
-    except _KNOWN_FAILURES as failure:
-        say(f"holdfast: {failure}")
-        sys.exit(2)
-    except psycopg.Error as refusal:
-        # Without the details, which quote rows.
-        say(f"holdfast: the database refused this ({refusal.sqlstate}): {refusal.diag.message_primary}")
-        sys.exit(2)

@@ -15,7 +15,7 @@ from calendars.google.fake import FakeGoogle
 from calendars.google.faults import Cut
 from calendars.google.oauth import OAuthRefused, page
 from holdfast.calendars.settings import GoogleSettings
-from ports import give_back, port_for
+from ports import at_its_port, give_back
 
 API = "/calendar/v3/"
 AUTHORIZE, TOKEN, REVOKE = "/o/oauth2/v2/auth", "/token", "/revoke"
@@ -25,7 +25,7 @@ AUTHORIZE, TOKEN, REVOKE = "/o/oauth2/v2/auth", "/token", "/revoke"
 def fake_google() -> Iterator[FakeGoogle]:
     """Run a fake for the time of the block; fails at its end when anything was not as the discovery document says."""
     google = FakeGoogle()
-    server = _Server(google)
+    server = at_its_port("google", lambda port: _Server(google, port))
     google.url = f"http://127.0.0.1:{server.server_port}"
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -58,11 +58,11 @@ class _Server(ThreadingHTTPServer):
 
     daemon_threads = False
 
-    def __init__(self, google: FakeGoogle) -> None:
+    def __init__(self, google: FakeGoogle, port: int) -> None:
         self.google = google
         self._open: set[socket.socket] = set()
         self._lock = Lock()
-        super().__init__(("127.0.0.1", port_for("google")), _Handler)
+        super().__init__(("127.0.0.1", port), _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._lock:
