@@ -151,6 +151,9 @@ def chaos(
         deployment = stack.enter_context(deployed(folder, servers=_SERVERS, postgres=postgres, **shop.settings))
         owner_key = furnish(deployment.dsn, **deployment.environment)
         shop.connect(deployment.urls, owner_key)
+        # A database that forgets is to lose what clients are told, and not the business that they come to.
+        with psycopg.connect(deployment.dsn, autocommit=True) as admin:
+            admin.execute("checkpoint")
         history = stack.enter_context(History(folder / "history.jsonl", seed, look(deployment.urls[0])))
         crowd = Crowd(deployment.urls, history, clients=clients, pay=shop.pay, staff_key=owner_key)
         faults = all_faults(shop)

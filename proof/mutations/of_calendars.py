@@ -38,6 +38,22 @@ WEAKENINGS = (
         ("tests/calendars/test_google_writing.py::test_a_change_names_the_version_that_it_replaces",),
     ),
     Weakening(
+        "fencing token of a look at a calendar",
+        "what a worker saw whose turn is over, in the place of what is newer",
+        f"{_CALENDARS}/mirror.sql",
+        "and lease = %(lease)s for no key update;",
+        "and true for no key update;",
+        ("tests/calendars/test_mirror.py::test_who_has_lost_the_lease_writes_nothing",),
+    ),
+    Weakening(
+        "fencing token of an export",
+        "the word of a worker that another one has overtaken",
+        f"{_CALENDARS}/export.sql",
+        "   and e.lease = %(lease)s;\n\n-- name: note_removed",
+        "   and true;\n\n-- name: note_removed",
+        ("tests/calendars/test_export.py::test_who_comes_late_notes_nothing",),
+    ),
+    Weakening(
         "token of a push channel",
         "anybody who has us look at calendars all the time",
         f"{_CALENDARS}/channels.py",

@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-from playwright.async_api import Locator, Page, Route, expect
+from playwright.async_api import Locator, Page, expect
 
 from browser.chromium import Visit
 from browser.furnished import SLUG, Place
@@ -82,20 +82,6 @@ def state_of(place: Place, booking: str) -> str:
     """Return how a booking stands, as its row has it."""
     [(state,)] = place.sql("select state from bookings where id = %s", booking)
     return str(state)
-
-
-async def stand_in_for_yookassa(client: Visit, place: Place) -> None:
-    """Let the browser find a page of YooKassa where a payment leads: one button, which pays, and leads back."""
-
-    async def show(route: Route) -> None:
-        remote = route.request.url.partition("orderId=")[2]
-        [payment] = [one for one in place.yookassa.payments() if one["id"] == remote]
-        back = payment["confirmation"]["return_url"]
-        await route.fulfill(
-            content_type="text/html", body=f'<title>YooKassa</title><h1>Pay</h1><a href="{back}">Paid</a>'
-        )
-
-    await client.context.route(re.compile(r"^https://yoomoney\.test/"), show)
 
 
 def pay(place: Place, page: Page) -> None:

@@ -122,36 +122,48 @@ class Tenant:
         return known[kind]
 
 
-@dataclass(frozen=True)
-class Walled:
-    """The database: its URIs, and two tenants who have a row in every table."""
-
-    uri: str
-    app_uri: str
-    ours: Tenant
-    theirs: Tenant
-
-    @contextmanager
-    def acting_for(self, business_id: UUID | None) -> Iterator[Connection]:
-        """Open a transaction of a server, which leaves nothing behind."""
-        with psycopg.connect(self.app_uri) as connection:
-            if business_id is not None:
-                connection.execute("select set_config('holdfast.business', %s, true)", [str(business_id)])
-            yield connection
-            connection.rollback()
-
-    def rows(self, tenant: Tenant) -> list[tuple[str, Any]]:
-        """Return everything that a tenant has, read by the administrator."""
-        with psycopg.connect(self.uri) as connection:
-            every = [about("select {name}, to_jsonb(t) from {table} t where {key} = %(id)s", table) for table in TABLES]
-            return connection.execute(sql.SQL(" union all ").join(every), {"id": tenant.business_id}).fetchall()
-
-
 def about(statement: str, table: str) -> sql.Composed:
     """Return a statement about a table, whose rows say in {key} whose they are."""
     key = "id" if table == "businesses" else "business_id"
     named = {"table": sql.Identifier(table), "key": sql.Identifier(key), "name": sql.Literal(table)}
     return sql.SQL(statement).format(**named)  # type: ignore[arg-type]
+
+
+_EVERY_ROW = (
+    sql.SQL(" union all ")
+    .join(about("select {name}, to_jsonb(t) from {table} t where {key} = %(id)s", table) for table in TABLES)
+    .as_bytes()
+)
+
+
+@dataclass(frozen=True)
+class Walled:
+    """The database: its URIs, and two tenants who have a row in every table.
+
+    A connection of a server and one of the administrator stay open: each has to read the catalogue of a hundred tables
+    before it answers.
+    """
+
+    uri: str
+    app_uri: str
+    ours: Tenant
+    theirs: Tenant
+    server: Connection
+    administrator: Connection
+
+    @contextmanager
+    def acting_for(self, business_id: UUID | None) -> Iterator[Connection]:
+        """Open a transaction of a server, which leaves nothing behind."""
+        try:
+            if business_id is not None:
+                self.server.execute("select set_config('holdfast.business', %s, true)", [str(business_id)])
+            yield self.server
+        finally:
+            self.server.rollback()
+
+    def rows(self, tenant: Tenant) -> list[tuple[str, Any]]:
+        """Return everything that a tenant has, read by the administrator."""
+        return self.administrator.execute(_EVERY_ROW, {"id": tenant.business_id}).fetchall()
 
 
 def insert_row(connection: Connection, table: str, tenant: Tenant) -> None:
@@ -190,15 +202,15 @@ def neighbour_database(postgres: EmbeddedPostgres) -> Iterator[Walled]:
     with psycopg.connect(postgres.uri(database="postgres"), autocommit=True) as admin:
         admin.execute(sql.SQL("create database {} template holdfast_template").format(sql.Identifier(name)))
         try:
-            made = Walled(
-                postgres.uri(database=name), postgres.uri(user="holdfast_app", database=name), Tenant(), Tenant()
-            )
-            with psycopg.connect(made.uri) as connection:
-                connection.execute(_LOOSEN)
-                # The triggers and foreign keys that are left stay out of it.
-                connection.execute("set local session_replication_role = replica")
-                for table in TABLES:
-                    insert_row(connection, table, made.theirs)
-            yield made
+            uri, app_uri = postgres.uri(database=name), postgres.uri(user="holdfast_app", database=name)
+            with psycopg.connect(app_uri) as server, psycopg.connect(uri, autocommit=True) as administrator:
+                made = Walled(uri, app_uri, Tenant(), Tenant(), server, administrator)
+                with administrator.transaction():
+                    administrator.execute(_LOOSEN)
+                    # The triggers and foreign keys that are left stay out of it.
+                    administrator.execute("set local session_replication_role = replica")
+                    for table in TABLES:
+                        insert_row(administrator, table, made.theirs)
+                yield made
         finally:
             admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))

@@ -173,7 +173,9 @@ async def test_what_is_confided_is_read_by_owners_and_whom_it_is_assigned_to(ten
         problem(answer, 403, "not_assigned")
     assert (await step(tenant, made, "answer", 2, EDITOR, text=ANSWER))["version"] == 3
     assert (await tenant.done("GET", path, role=OWNER))["item"]["version"] == 3
-    log = tenant.sql("select action, actor, actor_id::text from audit_log where aggregate_id = %s", made["id"])
+    log = tenant.sql(
+        "select action, actor, actor_id::text from audit_log where aggregate_id = %s order by version", made["id"]
+    )
     reads = [entry for entry in log if entry[0] == "read"]
     assert reads == [("read", "staff", tenant.key_id(EDITOR)), ("read", "staff", tenant.key_id(OWNER))]
     assert [entry[0] for entry in log] == ["submit", "assign", "read", "answer", "read"]

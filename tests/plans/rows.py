@@ -62,7 +62,7 @@ _ROWS = (
     insert into content_items (business_id, type, slug, locale, state, version, published_version, published_at)
     select b.id, 'article', 'a-' || n, 'ru', case when n % 10 = 0 then 'draft' else 'published' end, 1,
            case when n % 10 > 0 then 1 end, case when n % 10 > 0 then now() - make_interval(hours => n) end
-      from businesses b, generate_series(1, 20000) n
+      from businesses b, generate_series(1, 10000) n
     """,
     """
     insert into content_versions (business_id, item_id, number, title, summary, body)
@@ -74,7 +74,7 @@ _ROWS = (
     select b.id, uuidv7(), 'ru', case when n % 100 = 0 then 'new' else 'rejected' end,
            '\\x68666531'::bytea || decode(repeat('00', 100), 'hex'), now() - make_interval(hours => n),
            now() - make_interval(hours => n - 24), case when n % 100 > 0 then now() - make_interval(hours => n - 1) end
-      from businesses b, generate_series(1, 20000) n
+      from businesses b, generate_series(1, 10000) n
     """,
     "update pg_index set indisready = true where indrelid in ('bookings'::regclass, 'claims'::regclass)",
     "vacuum full bookings",

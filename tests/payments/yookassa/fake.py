@@ -8,6 +8,7 @@ with fake_yookassa() as yookassa:
     yookassa.advance(hours=25)                    # its clock; keys are forgotten after 24 hours of it
     yookassa.faults.cut(only="POST /payments", after=True)
     yookassa.webhooks.deliver(*reversed(yookassa.webhooks.due()))
+    yookassa.receive_clients()                    # with a page of ours, where a browser comes to pay
 """
 
 import base64
@@ -16,14 +17,15 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from html import escape
 from threading import RLock
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from calendars.http_servers import Asked, Reply, Server
 from payments.faults import Cut, Faults
 from payments.yookassa.errors import Json, YooKassaError, refused
-from payments.yookassa.shop import Shop
+from payments.yookassa.shop import CONTRACT, Shop
 from payments.yookassa.webhooks import Webhooks
 
 API = "/v3"
@@ -63,6 +65,10 @@ class FakeYooKassa:
     def advance(self, **by: float) -> None:
         """Let time pass at YooKassa: hours=25."""
         self._ahead += timedelta(**by)
+
+    def receive_clients(self) -> None:
+        """Lead clients who are to pay from now on to a page of this fake, which pays nothing by itself and leads back."""
+        self.shop.site = urljoin(self.url, "/").removesuffix("/")
 
     def pay(self, payment_id: str) -> None:
         """Let the client pay."""
@@ -117,9 +123,11 @@ class FakeYooKassa:
             return [self.shop.refund(refund_id) for refund_id in self.shop.refunds]
 
     def answer(self, asked: Asked) -> Reply:
-        """Return the answer to a call."""
-        self.calls.append(asked)
+        """Return the answer to a call, or the page to a client who comes to pay."""
         parts = urlsplit(asked.path)
+        if parts.path == CONTRACT:
+            return self._page_for(dict(parse_qsl(parts.query))["orderId"])
+        self.calls.append(asked)
         path = parts.path.removeprefix(f"{API}/").split("/")
         call = _name(asked.method, path)
         try:
@@ -137,6 +145,11 @@ class FakeYooKassa:
         except Exception as wrong:  # noqa: BLE001 - whatever it is, the test has to hear of it
             self.violations.append(f"{asked.method} {parts.path}: {wrong!r}")
             return _json(400, refused("body", "Not understood").body())
+
+    def _page_for(self, payment_id: str) -> Reply:
+        back = escape(self.payment(payment_id)["confirmation"]["return_url"])
+        page = f'<title>YooKassa</title><link rel="icon" href="data:,"><h1>Pay</h1><a href="{back}">Paid</a>'
+        return Reply(200, {"content-type": "text/html"}, page.encode())
 
     def _answered(self, asked: Asked, path: list[str], query: str) -> Json:
         given = asked.headers.get("authorization", "")

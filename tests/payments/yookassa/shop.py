@@ -12,6 +12,8 @@ from uuid import uuid4
 from payments.yookassa.accepted import check_payment, check_refund, minor_in
 from payments.yookassa.errors import Json, YooKassaError, refused
 
+# Where a client pays.
+CONTRACT = "/checkout/payments/v2/contract"
 # What they take for themselves, of a thousand.
 _FEE_OF_A_THOUSAND = 35
 _METHOD = {
@@ -48,6 +50,8 @@ class Shop:
         self.account_id = account_id
         self.currency = "RUB"
         self.is_test = True
+        # Of the site that clients are led to.
+        self.site = "https://yoomoney.test"
         self.payments: dict[str, Json] = {}
         self.refunds: dict[str, Json] = {}
         self.told: list[Told] = []
@@ -70,7 +74,7 @@ class Shop:
             "confirmation": {
                 "type": "redirect",
                 "return_url": body["confirmation"]["return_url"],
-                "confirmation_url": f"https://yoomoney.test/checkout/payments/v2/contract?orderId={payment_id}",
+                "confirmation_url": f"{self.site}{CONTRACT}?orderId={payment_id}",
             },
             "created_at": _text(at),
             "metadata": body.get("metadata", {}),
