@@ -81,7 +81,8 @@ class Load:
         """Repeat every request that is open until it is told, and some of what was done, to be told the same.
 
         `urls` are those of servers that have taken the place of the first ones. What is open after that was not
-        answered in time although everything was put right.
+        answered in time although everything was put right. Once patience has ended with one, the others are sent once:
+        a server that answers nobody would hold them up for an hour.
         """
         self.around.urls = [*urls] or self.around.urls
         left, self.around.open[:] = self.around.open[:], []
@@ -92,7 +93,8 @@ class Load:
         async def work() -> None:
             while left:
                 client, request = left.pop()
-                await client.ask(request)
+                if await client.ask(request) is None:
+                    self.around.patience_seconds = 0
 
         async with httpx.AsyncClient(limits=_limits(len(self._clients))) as http:
             self.around.http = http

@@ -1,6 +1,7 @@
 """The load generator writes down whatever it hears, and asks again until it is told."""
 
 import json
+from collections import Counter
 from itertools import count, pairwise
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from proof.check import examine
 from proof.clients import Client, Surroundings
 from proof.findings import Kind
 from proof.history import Asked, Call, History, read
-from proof.load import load
+from proof.load import Load, load
 from proof.recorded import record
 from proof.shop import charges_of, on_their_way, payer
 from proof.stage import Group, Offer, Stage
@@ -21,6 +22,8 @@ from journeys.loaded import Loaded
 from payments.yookassa.errors import YooKassaError
 
 DAY = 86_400
+# Where no server is.
+NOBODY = "http://127.0.0.1:9"
 STAGE = Stage(
     business="b",
     slug="proof",
@@ -123,6 +126,20 @@ async def test_who_is_never_told_gives_up_and_remembers(tmp_path: Path) -> None:
     [call] = around.history.calls
     [(client, request)] = around.open
     assert (client.name, request.key, call.outcome) == ("client-0", call.key, "unknown")
+
+
+async def test_whoever_answers_nobody_is_not_waited_for_by_each(tmp_path: Path) -> None:
+    """At the end of a run one request after another waits no longer than the first ones did in vain."""
+    around = await visited(Server(*[httpx.ReadError("cut")] * 12), tmp_path / "history", visits=12, patience_seconds=0)
+    left = {request.key for _, request in around.open}
+    around.patience_seconds = 0.3
+    with History(tmp_path / "afterwards", 1, STAGE) as history:
+        around.history = history
+        await Load(around, clients=3).settle([NOBODY])
+    attempts = Counter(call.key for call in history.calls)
+    assert attempts.keys() == left == {request.key for _, request in around.open}
+    assert len(left) > 6
+    assert sum(times > 1 for times in attempts.values()) in range(1, 4)
 
 
 async def test_what_is_wished_for_follows_from_the_seed(tmp_path: Path) -> None:
