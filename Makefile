@@ -46,7 +46,7 @@ serve: $(VENV)/.installed ## run the demo business on an embedded PostgreSQL; st
 	@$(ASSETS_IF_POSSIBLE)
 	@exec $(BIN)/holdfast serve --demo $(ARGS)
 
-test: $(VENV)/.installed ## run the tests, a process and a PostgreSQL for each core
+test: $(VENV)/.installed ## run the tests, three processes for two cores, each with a PostgreSQL
 	@$(ASSETS_IF_POSSIBLE)
 	@exec $(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder $(ARGS)
 

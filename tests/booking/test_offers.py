@@ -3,6 +3,7 @@
 import asyncio
 import json
 from datetime import timedelta
+from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
@@ -442,7 +443,7 @@ async def test_offering_goes_on_after_a_failure(line: Line, monkeypatch: pytest.
         pauses.append(seconds)
 
     monkeypatch.setattr(line.offers, "go_round", go_round)
-    monkeypatch.setattr("holdfast.booking.offers.asyncio.sleep", pause)
+    monkeypatch.setattr("holdfast.booking.offers.asyncio", SimpleNamespace(sleep=pause))
     with pytest.raises(asyncio.CancelledError):
         await line.offers.keep_up()
     assert pauses == [PAUSE_SECONDS]

@@ -217,6 +217,27 @@ async def test_who_has_lost_the_lease_writes_nothing(office: Connected) -> None:
     assert office.provider.asked[-1][1] == "new"
 
 
+async def test_who_has_lost_the_lease_writes_nothing_beside_its_holder(office: Connected) -> None:
+    """A worker that comes late, while another one looks at the calendar, adds nothing to what that one has found."""
+    calendar_id = await office.add_calendar()
+    [late_is_there, late_goes_on, other_is_there, other_goes_on] = [asyncio.Event() for _ in range(4)]
+    pages = (whole(event("old", 0), point=None), partial(paused, late_is_there, late_goes_on))
+    more = (whole(event("older", 1), point=None), whole(event("old", 2), point="old"))
+    late = asyncio.create_task(office.look(calendar_id, *pages, *more))
+    await late_is_there.wait()
+    office.sql("update calendars set leased_until = now() - interval '1 second' where id = %s", calendar_id)
+    pages = (whole(event("new", 5), point=None), partial(paused, other_is_there, other_goes_on))
+    other = asyncio.create_task(office.look(calendar_id, *pages, whole(event("newer", 6), point="new")))
+    await other_is_there.wait()
+    late_goes_on.set()
+    assert await late
+    # Of neither: a page is stored when the next one is there.
+    assert office.hours() == []
+    other_goes_on.set()
+    assert await other
+    assert office.hours() == [5, 6]
+
+
 async def test_a_cancelled_look_lets_go(office: Connected) -> None:
     """At a shutdown the calendar is free for the next worker, from where it was before."""
     calendar_id = await office.add_calendar()

@@ -78,6 +78,19 @@ def test_tests_wait_for_what_they_wait_for() -> None:
     assert calls == []
 
 
+def test_tests_stop_no_clock_of_others() -> None:
+    """No test replaces what asyncio or the clock does by way of one module: it would for all that runs beside the test."""
+    found = [
+        place(path, node)
+        for path in python_files("tests")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("patch.setattr")
+        for name in [ast.unparse(node.args[0])]
+        if re.fullmatch(r"'holdfast\..*\.(asyncio|time|threading)\.\w+'|asyncio|time|threading", name)
+    ]
+    assert found == []
+
+
 def test_the_repository_is_at_home_on_any_machine() -> None:
     """No file names a folder of somebody's machine or the address of a registry."""
     found = [

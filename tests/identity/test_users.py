@@ -1,6 +1,7 @@
 """Users: made, invited, changed and deactivated by owners; audited without a word about the person."""
 
 import asyncio
+from types import SimpleNamespace
 from uuid import UUID, uuid4
 
 import psycopg
@@ -167,9 +168,9 @@ async def test_an_invitation_runs_out(practice: Practice, owner: Browser, monkey
     """An invitation holds for 72 hours and not a second longer (H-4)."""
     invitation = (await made(owner))["invitation"]["invitation"]
     ends = int(invitation.split("_")[3])
-    monkeypatch.setattr("holdfast.identity.invitations.time.time", lambda: float(ends))
+    monkeypatch.setattr("holdfast.identity.invitations.time", SimpleNamespace(time=lambda: float(ends)))
     assert await accepted(practice, invitation) == 410
-    monkeypatch.setattr("holdfast.identity.invitations.time.time", lambda: ends - 0.5)
+    monkeypatch.setattr("holdfast.identity.invitations.time", SimpleNamespace(time=lambda: ends - 0.5))
     assert await accepted(practice, invitation) == 204
 
 

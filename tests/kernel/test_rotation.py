@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import count
+from types import SimpleNamespace
 from uuid import UUID, uuid4
 
 import psycopg
@@ -171,7 +172,7 @@ async def test_old_keys_stay_until_the_slowest_process_is_done(
         waited.append(seconds)
         admin.execute("update tenant_keys set active_from = clock_timestamp() where active_from > clock_timestamp()")
 
-    monkeypatch.setattr("holdfast.kernel.rotation.asyncio.sleep", pass_at_once)
+    monkeypatch.setattr("holdfast.kernel.rotation.asyncio", SimpleNamespace(sleep=pass_at_once))
     [rotated] = await rotate(uri, Keyring(MASTER_KEY, uri, refresh_seconds=0), business=None, report=quietly)
     monkeypatch.undo()
     assert (rotated.generation, len(waited)) == (2, 2)
