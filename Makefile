@@ -48,7 +48,7 @@ serve: $(VENV)/.installed ## run the demo business on an embedded PostgreSQL; st
 
 test: $(VENV)/.installed ## run the tests, three processes for two cores, each with a PostgreSQL
 	@$(ASSETS_IF_POSSIBLE)
-	@exec $(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder $(ARGS)
+	@exec $(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder --max-worker-restart=1 $(ARGS)
 
 fuzz: $(VENV)/.installed ## make calls, files and messages up: make fuzz TIMES=100 SEED=7
 	@echo "seed $(SEED), $(TIMES) times what the tests try"
