@@ -171,9 +171,21 @@ def _clock_shifted(deployment: Deployment, planned: Planned) -> Iterator[None]:
 
 @contextmanager
 def _locked(deployment: Deployment, planned: Planned) -> Iterator[None]:  # noqa: ARG001 - all of them
-    with deployment.admin() as admin, admin.transaction():
-        admin.execute("lock table bookings, claims in access exclusive mode")
+    with deployment.admin() as admin:
+
+        def take() -> bool:
+            admin.execute("begin")
+            try:
+                admin.execute("lock table bookings, claims in access exclusive mode")
+            except psycopg.errors.DeadlockDetected:
+                # Whoever has one of them waited for the other.
+                admin.execute("rollback")
+                return False
+            return True
+
+        eventually(take, "the tables cannot be locked")
         yield
+        admin.execute("rollback")
 
 
 @contextmanager

@@ -5,14 +5,19 @@ import sys
 from collections import Counter
 from pathlib import Path
 from threading import Event, Thread
+from types import SimpleNamespace
 
+import psycopg
 import pytest
 from proof.chaos import chaos, misdated
-from proof.deployment import Disk
+from proof.deployment import Disk, eventually
+from proof.faults import FAULTS
 from proof.findings import Kind
 from proof.history import Asked, Call, Told
 from proof.report import Injected, Report, as_markdown
 from proof.timetable import Planned
+
+from holdfast.kernel.embedded import EmbeddedPostgres
 
 # What was committed is not written to disk before it is acknowledged, nor for some time after.
 FORGETFUL = {
@@ -75,6 +80,36 @@ def test_a_disk_is_filled_while_it_is_written_to(tmp_path: Path) -> None:
             over.set()
             writer.join()
             disk.unmount()
+
+
+def test_tables_are_locked_beside_who_has_one_of_them(postgres: EmbeddedPostgres, own_database: str) -> None:
+    """Tables are locked also when a client has one and then asks for the other: whichever PostgreSQL refuses, the fault comes."""
+    uri = postgres.uri(database=own_database)
+    deployment = SimpleNamespace(admin=lambda: psycopg.connect(uri, autocommit=True))
+    locked, over = Event(), Event()
+
+    def lock() -> None:
+        with FAULTS["locks"].inject(deployment, Planned(0, "locks", 0.0, 0.0, 0)):  # type: ignore[arg-type]
+            locked.set()
+            over.wait()
+
+    with psycopg.connect(uri) as client, psycopg.connect(uri, autocommit=True) as watching:
+        # Not the one that looks first whether two wait for each other.
+        client.execute("set deadlock_timeout = '1min'")
+        client.execute("select from claims")
+        fault = Thread(target=lock)
+        fault.start()
+        try:
+            waiting = "select from pg_locks where relation = 'claims'::regclass and not granted"
+            eventually(lambda: watching.execute(waiting).fetchone() is not None, "nobody waits for the client")
+            client.execute("select from bookings")
+            assert not locked.is_set()
+            client.rollback()
+            assert locked.wait(60)
+        finally:
+            over.set()
+            client.rollback()
+            fault.join()
 
 
 def call_of_a_hold(at: float, expires: float, *, replayed: bool = False) -> Call:
