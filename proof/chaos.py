@@ -152,7 +152,7 @@ def chaos(
         owner_key = furnish(deployment.dsn, **deployment.environment)
         shop.connect(deployment.urls, owner_key)
         # A database that forgets is to lose what clients are told, and not the business that they come to.
-        with psycopg.connect(deployment.dsn, autocommit=True) as admin:
+        with deployment.admin() as admin:
             admin.execute("checkpoint")
         history = stack.enter_context(History(folder / "history.jsonl", seed, look(deployment.urls[0])))
         crowd = Crowd(deployment.urls, history, clients=clients, pay=shop.pay, staff_key=owner_key)

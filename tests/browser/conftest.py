@@ -18,7 +18,9 @@ _HERE = Path(__file__).parent
 _NO_BROWSER = "there is no chromium on the PATH"
 _NO_AXE = "axe-core is not installed"
 _MISSING = {
-    _NO_BROWSER: "how the pages look and behave in a browser. Get one: apt-get install chromium-headless-shell fonts-dejavu-core",
+    _NO_BROWSER: (
+        "how the pages look and behave in a browser. Get one: apt-get install chromium-headless-shell fonts-dejavu-core"
+    ),
     _NO_AXE: "whether the pages are accessible. Get axe-core: make assets",
 }
 

@@ -83,7 +83,7 @@ def test_a_disk_is_filled_while_it_is_written_to(tmp_path: Path) -> None:
 
 
 def test_tables_are_locked_beside_who_has_one_of_them(postgres: EmbeddedPostgres, own_database: str) -> None:
-    """Tables are locked also when a client has one and then asks for the other: whichever PostgreSQL refuses, the fault comes."""
+    """Tables that PostgreSQL refuses to lock, since a client has one and waits for the other, are locked after that."""
     uri = postgres.uri(database=own_database)
     deployment = SimpleNamespace(admin=lambda: psycopg.connect(uri, autocommit=True))
     locked, over = Event(), Event()

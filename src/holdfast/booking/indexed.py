@@ -19,14 +19,14 @@ _SQL = load("holdfast.booking", "indexed.sql")
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """The claims of a business are more or others than its index finds; says how many and what to do."""
+    """The index does not find all claims of a business; says how many it finds and what to do."""
 
     business_id: UUID
     problem: str
 
 
 def gaps(connection: Connection) -> Iterator[Gap]:
-    """Yield each business of which the index lacks a claim, or has one too many.
+    """Yield each business of which the index does not find just the claims that the table has.
 
     The connection is in the one transaction of the verification, which reads tables before and after.
     """
