@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from booking.opened import START, Practice
-from booking.studio import LATER, NOW, Studio
+from booking.studio import NOW, Studio
 from catalog.holds import hold_places
 from holdfast.availability.hours import Override
 from holdfast.availability.rules import replace_overrides
@@ -158,7 +158,7 @@ async def test_wrong_days_are_told(studio: Studio) -> None:
 async def test_a_closed_day_takes_its_groups_out(studio: Studio) -> None:
     """Closing a day withdraws the groups of that day that nobody has booked, and opening it brings them back (A-1)."""
     room = await someone(studio, "hall", kind="room")
-    program = await studio.program(LATER[0], resource_ids=[room])
+    program = await studio.program("12:00", resource_ids=[room])
     await studio.run(lay_out_ahead)
     at = next(each.start for each in await studio.listed(limit=1000) if each.start.date() == DAY)
 
