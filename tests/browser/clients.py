@@ -13,6 +13,7 @@ START = f"/{SLUG}/booking/slot"
 GUEST = {"name": "Гость Первый", "email": "timofey@example.org", "phone": "+7 900 765-43-21"}
 HELD, CONFIRMED = "This time is held for you", "Your booking is confirmed"
 _NUMBER = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ORDER = re.compile("orderId=.")
 
 
 def heading(client: Visit, words: str) -> Locator:
@@ -84,7 +85,8 @@ def state_of(place: Place, booking: str) -> str:
     return str(state)
 
 
-def pay(place: Place, page: Page) -> None:
-    """Pay at YooKassa what its page asks for, and let YooKassa tell of it."""
+async def pay(place: Place, page: Page) -> None:
+    """Pay at YooKassa what its page asks for, once it is there, and let YooKassa tell of it."""
+    await expect(page).to_have_url(_ORDER)
     place.yookassa.pay(page.url.partition("orderId=")[2])
     place.deliver()

@@ -97,9 +97,9 @@ async def test_a_client_pays_beforehand(client: Visit, place: Place) -> None:
     booking = await hold(client, "ahead", 10)
     await fill(client)
     await button(client, "Continue to payment").click()
-    await expect(client.page.get_by_role("heading", name="Pay")).to_be_visible()
+    await expect(client.page.get_by_role("heading", level=1, name="Pay", exact=True)).to_be_visible()
     assert state_of(place, booking) == "pending_payment"
-    pay(place, client.page)
+    await pay(place, client.page)
     await client.page.get_by_role("link", name="Paid").click()
     # The page looks again by itself.
     await expect(heading(client, CONFIRMED)).to_be_visible(timeout=60_000)

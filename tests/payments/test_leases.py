@@ -127,5 +127,27 @@ async def test_a_refund_that_took_too_long_is_noted_by_the_next(scripted: Paying
     assert {key for call, key in till.fake.calls if call == "refund"} == {refund.provider_key}
 
 
+async def test_a_client_waits_for_what_a_worker_is_asking(scripted: Paying) -> None:
+    """A client whose payment a worker has seen first is told where to pay as soon as the worker is, not that the provider
+    does not answer; it is made once (P-1).
+    """
+    till = scripted
+    booking_id = await till.book()
+    held = till.fake.step = Held("create", "after")
+    first = asyncio.create_task(till.open(booking_id))
+    on = await held.reached(1)
+    [payment] = await till.payments(booking_id)
+    second = asyncio.create_task(till.open(booking_id))
+    # It has been there, and found somebody at it: whoever that is looks once more.
+    while (till.due_in(payment.id) or 0) > 0:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    assert not second.done()
+    till.fake.step = go_on
+    on.set()
+    told = [await each for each in (first, second)]
+    assert [each.confirmation_url for each in told] == ["https://pay.test/1"] * 2
+    assert calls(till, "create") == 1
+
+
 async def go_on(_call: str, _when: str) -> None:
     """Hold nothing."""

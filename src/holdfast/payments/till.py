@@ -1,6 +1,7 @@
 """The till: how a client pays for a booking (booking/prepayment.py names what booking wants of it)."""
 
 import asyncio
+from contextlib import suppress
 from uuid import UUID
 
 import structlog
@@ -32,6 +33,8 @@ log = structlog.get_logger(__name__)
 _PATIENCE_SECONDS = 8.0
 # Whoever asks again sooner hears what was heard last.
 _ONCE_IN_SECONDS = 2.0
+# So often a client who waits for what somebody else is asking looks whether it has come.
+_LOOK_SECONDS = 0.1
 
 
 class PaymentTill:
@@ -54,8 +57,11 @@ class PaymentTill:
         base = (self._public_url or base_url).rstrip("/")
         payment = await self._database.run(business_id, lambda tx: _open(tx, booking_id, base))
         payable = await self._payable(business_id, payment.id)
-        if payable.confirmation_url is None and payable.client_secret is None:
-            await self._settle(payment)
+        if not _says_where(payable):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PATIENCE_SECONDS):
+                    await self._settle(payment)
+                    await self._come(payment)
             payable = await self._payable(business_id, payment.id)
         return payable
 
@@ -82,6 +88,15 @@ class PaymentTill:
         for call in self._calls:
             call.cancel()
         await asyncio.gather(*self._calls, return_exceptions=True)
+
+    async def _come(self, payment: Payment) -> None:
+        """Wait while somebody else asks where to pay: a worker that saw the payment first, or this client once more."""
+        while True:
+            async with self._database.transaction(payment.business_id) as tx:
+                now = await find_payment(tx, payment.id)
+            if now.lease is None or _says_where(await self._payable(payment.business_id, payment.id)):
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def _settle(self, payment: Payment) -> None:
         """Settle a payment, and wait for that as long as a client waits; the call goes on without him."""
@@ -119,6 +134,10 @@ class PaymentTill:
             refunding_minor=payment.given_back_minor - payment.refunded_minor,
             owed_minor=owed_minor(payment, booked) if is_decided else 0,
         )
+
+
+def _says_where(payable: Payable) -> bool:
+    return payable.confirmation_url is not None or payable.client_secret is not None
 
 
 async def _open(tx: Transaction, booking_id: UUID, base: str) -> Payment:
