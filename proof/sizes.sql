@@ -18,3 +18,9 @@ select i.indexrelid::regclass::text as name, i.indrelid::regclass::text as of_ta
 
 -- name: wal
 select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint;
+
+-- name: leads_to_come
+-- Bookings of which a worker has not made a lead yet.
+select count(*) from outbox_events e
+ where e.type = 'AppointmentConfirmed'
+   and not exists (select from lead_timeline_events t where t.business_id = e.business_id and t.source_event = e.id);
